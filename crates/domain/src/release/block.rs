@@ -1,0 +1,365 @@
+//! The managed block: our part of a release body, between two HTML comments. The text around it belongs to people and
+//! survives every run byte for byte.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::image::hex;
+use crate::repository::CommitSha;
+
+/// How a line that opens the block starts; the machine line is the JSON between it and `-->`.
+const BEGIN: &str = "<!-- release-actions:begin ";
+/// The line that closes the block.
+const END: &str = "<!-- release-actions:end -->";
+/// The line below which the changelog stands, inside the block.
+const CHANGELOG: &str = "<!-- release-actions:changelog -->";
+/// The same, where the changelog was moved out of the block with a text that a person changed.
+const CHANGELOG_MOVED: &str = "<!-- release-actions:changelog moved -->";
+/// The most characters that GitHub accepts in a release body ("body is too long (maximum is 125000 characters)").
+pub const BODY_LIMIT: usize = 125_000;
+
+/// What the machine line says of the release that we wrote last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Of this format: 1.
+    pub schema: u32,
+    /// The tag.
+    pub tag: String,
+    /// The commit that the images were proven at.
+    pub commit: CommitSha,
+    /// Full or partial.
+    pub status: LineStatus,
+    /// The title that we wrote; `None` when the title is a person's.
+    pub title: Option<String>,
+    /// The pre-release flag that we wrote; `None` when the flag is a person's.
+    pub prerelease: Option<bool>,
+    /// True when the block is a guest in a draft that a person made, which stays a draft.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guest: bool,
+    /// True when the block was put above others that could not be told apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub above: bool,
+    /// sha256 of the block's content, to see whether a person changed it.
+    pub hash: String,
+}
+
+/// What kind of release the block describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineStatus {
+    /// Every required image was proven.
+    Full,
+    /// At least one was missing.
+    Partial,
+}
+
+/// What the block should say. The line's `hash` and `above` are filled when it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The machine line.
+    pub line: Line,
+    /// Notes, warning and image table: never cut.
+    pub head: String,
+    /// The changelog; `None` when there is none yet.
+    pub changelog: Option<String>,
+    /// Where the whole changelog can be read, for a body that is too long.
+    pub full_changelog_url: String,
+}
+
+/// A body, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body<'a> {
+    text: &'a str,
+    found: Found<'a>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Found<'a> {
+    /// No marker of ours.
+    Nothing,
+    /// One block, whose content is as we wrote it.
+    Intact(Span<'a>),
+    /// One block, changed by a person.
+    Changed(Span<'a>),
+    /// Markers that do not pair up, or several blocks. With the block that we put on top of them, where there is one.
+    Unclear(Option<Span<'a>>),
+}
+
+/// Where a block stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Span<'a> {
+    before: &'a str,
+    content: &'a str,
+    after: &'a str,
+    line: Option<Line>,
+}
+
+impl Span<'_> {
+    fn is_intact(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.hash == hash(self.content))
+    }
+}
+
+/// Line ends do not count: GitHub's own editor turns them all into CR LF.
+fn hash(content: &str) -> String {
+    hex(&Sha256::digest(content.replace('\r', "").as_bytes()))
+}
+
+impl<'a> Body<'a> {
+    /// Takes `text` apart. Markers inside a code fence are a person's quotation, not markers.
+    pub fn read(text: &'a str) -> Self {
+        let (mut begins, mut ends, mut offset, mut fence) = (Vec::new(), Vec::new(), 0, None::<&str>);
+        for line in text.split_inclusive('\n') {
+            let (start, trimmed) = (offset, line.trim());
+            offset += line.len();
+            let ticks = ["```", "~~~"].into_iter().find(|ticks| trimmed.starts_with(ticks));
+            match (fence, ticks) {
+                (None, Some(ticks)) => fence = Some(ticks),
+                (Some(open), Some(ticks)) if open == ticks => fence = None,
+                (None, None) if trimmed.starts_with(BEGIN.trim_end()) => begins.push((start, offset, trimmed)),
+                (None, None) if trimmed == END => ends.push((start, offset)),
+                (Some(_), _) | (None, None) => {}
+            }
+        }
+        let span = |begin: &(usize, usize, &str), end: &(usize, usize)| Span {
+            before: &text[..begin.0],
+            content: &text[begin.1..end.0],
+            after: &text[end.1..],
+            line: Line::read(begin.2),
+        };
+        let found = match (begins.as_slice(), ends.as_slice()) {
+            ([], []) => Found::Nothing,
+            ([begin], [end]) if begin.0 < end.0 => {
+                let span = span(begin, end);
+                if span.is_intact() { Found::Intact(span) } else { Found::Changed(span) }
+            }
+            _ => {
+                let first = begins.first().zip(ends.first()).filter(|(begin, end)| begin.0 == 0 && end.0 > 0);
+                let top = first.map(|(begin, end)| span(begin, end));
+                Found::Unclear(top.filter(|top| top.is_intact() && top.line.as_ref().is_some_and(|line| line.above)))
+            }
+        };
+        Self { text, found }
+    }
+
+    /// The machine line of our block; `None` when there is none that can be read.
+    pub fn line(&self) -> Option<&Line> {
+        self.span().and_then(|span| span.line.as_ref())
+    }
+
+    /// True when a marker of ours stands in it: a draft that bears it is ours.
+    pub fn bears_our_block(&self) -> bool {
+        self.found != Found::Nothing
+    }
+
+    /// True when nothing but our own unchanged block stands in it.
+    pub fn is_ours_alone(&self) -> bool {
+        match &self.found {
+            Found::Nothing => self.text.trim().is_empty(),
+            Found::Intact(span) => span.before.trim().is_empty() && span.after.trim().is_empty(),
+            Found::Changed(_) | Found::Unclear(_) => false,
+        }
+    }
+
+    /// The changelog that stands in our block; `None` when there is none yet.
+    pub fn changelog(&self) -> Option<&'a str> {
+        let content = self.span()?.content;
+        let at = content.find(CHANGELOG)?;
+        let changelog = content[at + CHANGELOG.len()..].trim();
+        (!changelog.is_empty()).then_some(changelog)
+    }
+
+    /// True when the changelog should not be asked for again: it stands in the block or was moved out of it.
+    pub fn has_changelog(&self) -> bool {
+        let moved = || self.span().is_some_and(|span| span.content.contains(CHANGELOG_MOVED));
+        matches!(self.found, Found::Changed(_)) || self.changelog().is_some() || moved()
+    }
+
+    fn span(&self) -> Option<&Span<'a>> {
+        match &self.found {
+            Found::Intact(span) | Found::Changed(span) | Found::Unclear(Some(span)) => Some(span),
+            Found::Nothing | Found::Unclear(None) => None,
+        }
+    }
+
+    /// The body with our block as it should be. Equal content gives the same bytes back.
+    pub fn with(&self, content: &Content) -> String {
+        match &self.found {
+            Found::Nothing if self.text.trim().is_empty() => content.write(false, false, 0).0,
+            Found::Nothing => join("", content, (false, false), self.text),
+            Found::Intact(span) => {
+                let moved = span.content.contains(CHANGELOG_MOVED);
+                let body = join(span.before, content, (false, moved), span.after);
+                // Only line ends differ: nothing to write.
+                if body.replace('\r', "") == self.text.replace('\r', "") { self.text.to_owned() } else { body }
+            }
+            Found::Changed(span) => {
+                let after = format!("\n{}{}", span.content, span.after);
+                join(span.before, content, (false, true), &after)
+            }
+            Found::Unclear(Some(top)) => join("", content, (true, false), top.after),
+            Found::Unclear(None) => join("", content, (true, false), &format!("\n{}", self.text)),
+        }
+    }
+}
+
+fn join(before: &str, content: &Content, (above, moved): (bool, bool), after: &str) -> String {
+    let around = before.chars().count() + after.chars().count() + 1;
+    let (block, _) = content.write(above, moved, around);
+    let gap = if after.is_empty() || after.starts_with(['\n', '\r']) { "" } else { "\n" };
+    format!("{before}{block}{gap}{after}")
+}
+
+impl Line {
+    fn read(line: &str) -> Option<Self> {
+        let json = line.strip_prefix(BEGIN)?.strip_suffix("-->")?;
+        serde_json::from_str::<Self>(json).ok().filter(|line| line.schema == 1)
+    }
+
+    fn write(&self) -> String {
+        // Inside an HTML comment: no `>` and no `<`, whatever the title holds.
+        let json = serde_json::to_string(self).unwrap_or_default().replace('<', "\\u003c").replace('>', "\\u003e");
+        format!("{BEGIN}{json} -->")
+    }
+}
+
+impl Content {
+    /// The block, and whether the changelog had to be cut so that it and `around` fit into a body.
+    fn write(&self, above: bool, moved: bool, around: usize) -> (String, bool) {
+        let with = |changelog: Option<&str>| {
+            let mut content = format!("{}\n", self.head.trim_end());
+            if moved {
+                let _ = write!(content, "\n{CHANGELOG_MOVED}\n");
+            } else if let Some(changelog) = changelog {
+                let _ = write!(content, "\n{CHANGELOG}\n{}\n", changelog.trim());
+            }
+            let line = Line { above, hash: hash(&content), ..self.line.clone() };
+            format!("{}\n{content}{END}\n", line.write())
+        };
+        let whole = with(self.changelog.as_deref());
+        let Some(changelog) = self.changelog.as_deref() else { return (whole, false) };
+        let over = (whole.chars().count() + around).saturating_sub(BODY_LIMIT);
+        if over == 0 {
+            return (whole, false);
+        }
+        let link = format!(
+            "\n\n[The changelog is longer than a release can hold: read all of it]({})",
+            self.full_changelog_url
+        );
+        let keep = changelog.chars().count().saturating_sub(over + link.chars().count());
+        let end = changelog.char_indices().nth(keep).map_or(changelog.len(), |(at, _)| at);
+        let cut = changelog[..end].rfind('\n').map_or("", |at| &changelog[..at]);
+        (with(Some(&format!("{}{link}", cut.trim_end()))), true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(head: &str, changelog: Option<&str>) -> Content {
+        Content {
+            line: Line {
+                schema: 1,
+                tag: "v1.0.0".into(),
+                commit: "a".repeat(40).parse().unwrap(),
+                status: LineStatus::Partial,
+                title: Some("v1.0.0 --> <x>".into()),
+                prerelease: Some(true),
+                guest: false,
+                above: false,
+                hash: String::new(),
+            },
+            head: head.into(),
+            changelog: changelog.map(Into::into),
+            full_changelog_url: "https://github.example/compare".into(),
+        }
+    }
+
+    fn write(text: &str, content: &Content) -> String {
+        Body::read(text).with(content)
+    }
+
+    #[test]
+    fn an_empty_body_becomes_the_block_and_reads_back() {
+        let body = write("", &content("table", Some("* a change")));
+        let read = Body::read(&body);
+        assert_eq!(read.line().unwrap().title.as_deref(), Some("v1.0.0 --> <x>"));
+        assert_eq!(read.changelog(), Some("* a change"));
+        assert!(read.is_ours_alone() && read.bears_our_block());
+        assert_eq!(body.lines().next().unwrap().matches("-->").count(), 1);
+    }
+
+    #[test]
+    fn equal_content_gives_the_same_bytes() {
+        let content = content("table", Some("log"));
+        for text in ["", "hello\n", "hello", "\r\nhi\r\n"] {
+            let once = write(text, &content);
+            assert_eq!(write(&once, &content), once, "{text:?}");
+            let edited_in_the_browser = once.replace("\r\n", "\n").replace('\n', "\r\n");
+            assert_eq!(write(&edited_in_the_browser, &content), edited_in_the_browser);
+        }
+    }
+
+    #[test]
+    fn text_outside_survives_byte_for_byte() {
+        let once = write("", &content("old", None));
+        let around = format!("above \u{1f980}\r\n\r\n{once}\r\nbelow  \n\n<!-- a person's comment -->");
+        let twice = write(&around, &content("new", Some("log")));
+        assert!(twice.starts_with("above \u{1f980}\r\n\r\n<!-- release-actions:begin"));
+        assert!(twice.ends_with("<!-- release-actions:end -->\n\r\nbelow  \n\n<!-- a person's comment -->"));
+        assert!(twice.contains("new") && !twice.contains("old"));
+    }
+
+    #[test]
+    fn a_block_that_a_person_changed_is_moved_below_unchanged_and_once() {
+        let once = write("", &content("table", Some("* a change")));
+        let changed = once.replace("* a change", "* a change, and my remark");
+        let healed = write(&changed, &content("full table", Some("* a change")));
+        assert!(Body::read(&healed).span().unwrap().is_intact());
+        assert_eq!(healed.matches("* a change").count(), 1, "{healed}");
+        let below = healed.split(END).nth(1).unwrap();
+        assert!(below.contains("table\n\n<!-- release-actions:changelog -->\n* a change, and my remark\n"), "{healed}");
+        assert_eq!(write(&healed, &content("full table", Some("* a change"))), healed);
+        assert!(Body::read(&healed).has_changelog());
+    }
+
+    #[test]
+    fn one_marker_alone_cuts_nothing_and_a_new_block_goes_on_top() {
+        let content_now = content("new", None);
+        let whole = write("", &content("old", None));
+        let no_end = whole.replace(END, "");
+        let no_begin = whole.lines().skip(1).collect::<Vec<_>>().join("\n");
+        let two = format!("{whole}{whole}");
+        for text in [no_end, no_begin, two] {
+            let once = write(&text, &content_now);
+            assert!(once.starts_with(BEGIN) && once.ends_with(&text), "{once}");
+            assert_eq!(write(&once, &content_now), once, "the second run adds nothing");
+            let later = write(&once, &content("newer", None));
+            assert!(later.contains("newer") && later.ends_with(&text) && !later.contains("new\n"), "{later}");
+        }
+    }
+
+    #[test]
+    fn a_marker_inside_a_code_fence_is_a_quotation() {
+        let text = format!("```html\n{END}\n```\n");
+        assert!(!Body::read(&text).bears_our_block());
+        let body = write(&text, &content("table", None));
+        assert!(Body::read(&body).span().unwrap().is_intact());
+        assert!(body.ends_with(&text));
+    }
+
+    #[test]
+    fn a_long_changelog_is_cut_at_a_line_end_with_a_link_and_the_head_never() {
+        let changelog = "* one more change \u{1f980}\n".repeat(10_000);
+        let head = "| table |\n".repeat(100);
+        let text = format!("foreign {}", "x".repeat(500));
+        let once = write(&text, &content(&head, Some(&changelog)));
+        assert!(once.chars().count() <= BODY_LIMIT && once.chars().count() > BODY_LIMIT - 300);
+        assert!(once.contains(head.trim_end()) && once.ends_with(&text));
+        assert!(once.contains("change \u{1f980}\n\n[The changelog is longer"));
+        assert_eq!(write(&once, &content(&head, Some(&changelog))), once);
+    }
+}

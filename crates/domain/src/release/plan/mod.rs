@@ -1,0 +1,372 @@
+//! The next write between the release that is there and the release that should be there.
+//!
+//! Level-triggered: `next_step` is asked again after every write, with what is there then. A crash between any two
+//! writes is healed by the next run, which starts from what it finds.
+
+use super::block::{Body, Content, Line, LineStatus};
+use super::page::{Asset, Release};
+use crate::image::{Digest, hex};
+use crate::repository::CommitSha;
+use crate::version::ReleaseTag;
+
+/// The release that should be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of a release, or an input of that name")]
+pub struct Wanted {
+    /// Its tag.
+    pub tag: ReleaseTag,
+    /// The commit that the images were proven at; always sent as `target_commitish`.
+    pub commit: CommitSha,
+    /// Full or partial.
+    pub status: LineStatus,
+    /// The title.
+    pub title: String,
+    /// The pre-release flag.
+    pub prerelease: bool,
+    /// Whether it should be the repository's latest release.
+    pub latest: bool,
+    /// False: a draft stays one.
+    pub publish: bool,
+    /// True: a draft that a person made is published as if it were ours.
+    pub adopt_drafts: bool,
+    /// Notes, warning and image table.
+    pub head: String,
+    /// A new changelog; the one that stands in the block already is kept. `None`: none asked for, or it failed.
+    pub changelog: Option<String>,
+    /// Where the whole changelog can be read.
+    pub full_changelog_url: String,
+    /// The lock file; `None` on a partial release.
+    pub lock: Option<LockFile>,
+    /// The name that a lock file would have; empty when none is wanted at all.
+    pub lock_name: String,
+}
+
+/// The lock file that should be attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockFile {
+    /// Its content.
+    pub text: String,
+}
+
+impl LockFile {
+    fn digest(&self) -> Digest {
+        Digest::sha256(self.text.as_bytes())
+    }
+}
+
+/// The next write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Create a draft.
+    Create(Fields),
+    /// Delete a draft of ours that another run made at the same time.
+    DeleteTwin(u64),
+    /// Upload a file.
+    Upload {
+        /// The release.
+        release: u64,
+        /// The file name.
+        name: String,
+        /// The content.
+        text: String,
+    },
+    /// Delete an asset.
+    DeleteAsset(u64),
+    /// Rename an asset.
+    RenameAsset {
+        /// The asset.
+        id: u64,
+        /// Its new name.
+        name: String,
+    },
+    /// Change the release.
+    Update {
+        /// The release.
+        release: u64,
+        /// What it should hold.
+        fields: Fields,
+    },
+    /// Everything is as it should be.
+    Done {
+        /// The release.
+        release: u64,
+    },
+    /// Nothing may be written.
+    Refuse(Refusal),
+}
+
+/// The fields of a release that a write sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fields {
+    /// The tag.
+    pub tag: String,
+    /// `target_commitish`.
+    pub commit: CommitSha,
+    /// The title.
+    pub title: String,
+    /// The text.
+    pub body: String,
+    /// The pre-release flag.
+    pub prerelease: bool,
+    /// `Some(false)` publishes; `None` leaves the flag as it is.
+    pub draft: Option<bool>,
+    /// Whether it becomes the latest release; `None` while it is a draft, which cannot be latest.
+    pub latest: Option<bool>,
+}
+
+impl Step {
+    /// True for the writes that announce something: what was proven is read once more before them.
+    pub fn announces(&self, releases: &[Release]) -> bool {
+        match self {
+            Self::Create(_) => true,
+            Self::Update { release, fields } => {
+                fields.draft == Some(false) || releases.iter().any(|there| there.id == *release && !there.draft)
+            }
+            Self::DeleteTwin(_)
+            | Self::Upload { .. }
+            | Self::DeleteAsset(_)
+            | Self::RenameAsset { .. }
+            | Self::Done { .. }
+            | Self::Refuse(_) => false,
+        }
+    }
+}
+
+/// Why nothing may be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// A full release of the same commit is there, and this one would be partial.
+    WouldLessen {
+        /// Its page.
+        url: String,
+    },
+    /// Several drafts that people made name this tag.
+    SeveralDrafts {
+        /// Their pages.
+        urls: Vec<String>,
+    },
+}
+
+/// What was chosen as the release of the tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen<'a> {
+    /// There is none.
+    None,
+    /// This one.
+    One(&'a Release),
+    /// Several drafts that people made.
+    Several,
+}
+
+/// Chooses the release of `tag`: the published one, else our lowest draft, else the one draft that a person made.
+pub fn choose<'a>(releases: &'a [Release], tag: &ReleaseTag) -> Chosen<'a> {
+    let of_tag = || releases.iter().filter(|release| release.tag_name == tag.as_str());
+    let own_draft = |release: &&Release| release.draft && is_own(release);
+    if let Some(published) = of_tag().find(|release| !release.draft) {
+        return Chosen::One(published);
+    }
+    if let Some(own) = of_tag().filter(own_draft).min_by_key(|release| release.id) {
+        return Chosen::One(own);
+    }
+    let mut foreign = of_tag();
+    match (foreign.next(), foreign.next()) {
+        (None, _) => Chosen::None,
+        (Some(one), None) => Chosen::One(one),
+        (Some(_), Some(_)) => Chosen::Several,
+    }
+}
+
+/// A draft bearing our block is ours, unless our block stands there as a guest.
+fn is_own(release: &Release) -> bool {
+    let body = Body::read(release.body());
+    body.bears_our_block() && body.line().is_none_or(|line| !line.guest)
+}
+
+/// True when the changelog has to be made: there is none in our block, or the tag moved.
+pub fn needs_changelog(existing: Option<&Release>, commit: &CommitSha) -> bool {
+    existing.is_none_or(|release| {
+        let body = Body::read(release.body());
+        !(body.has_changelog() && body.line().is_some_and(|line| line.commit == *commit))
+    })
+}
+
+/// The next write between `releases` and `wanted`. `latest`: the id of the repository's latest release.
+pub fn next_step(releases: &[Release], latest: Option<u64>, wanted: &Wanted) -> Step {
+    let existing = match choose(releases, &wanted.tag) {
+        Chosen::None => return Step::Create(wanted.fields(None)),
+        Chosen::One(existing) => existing,
+        Chosen::Several => {
+            let drafts = releases.iter().filter(|release| release.tag_name == wanted.tag.as_str());
+            let urls = drafts.map(|release| release.html_url.clone()).collect();
+            return Step::Refuse(Refusal::SeveralDrafts { urls });
+        }
+    };
+    let line = Body::read(existing.body()).line().cloned();
+    let full_here = line.as_ref().is_some_and(|line| line.status == LineStatus::Full && line.commit == wanted.commit);
+    if full_here && !existing.draft && wanted.status == LineStatus::Partial {
+        return Step::Refuse(Refusal::WouldLessen { url: existing.html_url.clone() });
+    }
+    if let Some(twin) = releases.iter().find(|release| is_twin(release, existing, &wanted.tag)) {
+        return Step::DeleteTwin(twin.id);
+    }
+    let fields = wanted.fields(Some(existing));
+    let page_differs =
+        fields.body != existing.body() || fields.title != existing.title() || fields.prerelease != existing.prerelease;
+    if existing.draft && page_differs {
+        let fields = Fields { draft: None, latest: None, ..fields };
+        return Step::Update { release: existing.id, fields };
+    }
+    if let Some(step) = wanted.asset_step(existing) {
+        return step;
+    }
+    let publishes = existing.draft && fields.draft == Some(false);
+    let latest_differs = match fields.latest {
+        Some(true) => latest != Some(existing.id),
+        // GitHub always shows one release as the latest: the badge can be given up only where another can take it.
+        Some(false) => latest == Some(existing.id) && releases.iter().any(|other| can_be_latest(other, existing)),
+        None => false,
+    };
+    if publishes || (!existing.draft && (page_differs || latest_differs)) {
+        return Step::Update { release: existing.id, fields };
+    }
+    Step::Done { release: existing.id }
+}
+
+fn can_be_latest(other: &Release, existing: &Release) -> bool {
+    other.id != existing.id && !other.draft && !other.prerelease
+}
+
+/// A second draft of ours for the tag that holds no text of anybody else.
+fn is_twin(release: &Release, chosen: &Release, tag: &ReleaseTag) -> bool {
+    release.id != chosen.id
+        && release.draft
+        && release.tag_name == tag.as_str()
+        && is_own(release)
+        && Body::read(release.body()).is_ours_alone()
+}
+
+impl Wanted {
+    /// What the page should hold, given what is there.
+    pub fn fields(&self, existing: Option<&Release>) -> Fields {
+        let body = Body::read(existing.map_or("", Release::body));
+        let line = body.line();
+        let guest = existing.is_some_and(|release| release.draft && !is_own(release)) && !self.adopt_drafts;
+        // A person's title and flag are kept; ours is written where it is empty, the tag, or what we wrote last.
+        let title_is_ours = existing.is_none_or(|release| {
+            let title = release.title();
+            title.is_empty()
+                || title == self.tag.as_str()
+                || line.is_some_and(|line| line.title.as_deref() == Some(title))
+        });
+        let flag_is_ours =
+            existing.is_none_or(|release| line.is_some_and(|line| line.prerelease == Some(release.prerelease)));
+        let title = match existing {
+            Some(release) if !title_is_ours => release.title().to_owned(),
+            _ => self.title.clone(),
+        };
+        let prerelease = match existing {
+            Some(release) if !flag_is_ours => release.prerelease,
+            _ => self.prerelease,
+        };
+        let stays_draft = guest || !self.publish;
+        let published = existing.is_some_and(|release| !release.draft);
+        let new_line = Line {
+            schema: 1,
+            tag: self.tag.to_string(),
+            commit: self.commit.clone(),
+            status: self.status,
+            title: title_is_ours.then(|| title.clone()),
+            prerelease: flag_is_ours.then_some(prerelease),
+            guest,
+            above: false,
+            hash: String::new(),
+        };
+        let kept = line.filter(|line| line.commit == self.commit).and_then(|_| body.changelog());
+        let content = Content {
+            line: new_line,
+            head: self.head(existing),
+            changelog: kept.map(ToOwned::to_owned).or_else(|| self.changelog.clone()),
+            full_changelog_url: self.full_changelog_url.clone(),
+        };
+        Fields {
+            tag: self.tag.to_string(),
+            commit: self.commit.clone(),
+            title,
+            body: body.with(&content),
+            prerelease,
+            draft: (existing.is_some() && !published && !stays_draft).then_some(false),
+            latest: (published || (existing.is_some() && !stays_draft)).then_some(self.latest && !prerelease),
+        }
+    }
+
+    /// The head; on a release whose assets are frozen the lock stands folded in it.
+    fn head(&self, existing: Option<&Release>) -> String {
+        let frozen = existing.filter(|release| release.immutable);
+        match (frozen, &self.lock) {
+            (Some(release), Some(lock)) if !self.lock_stands(release, lock) => {
+                let name = &self.lock_name;
+                let text = lock.text.trim_end();
+                format!(
+                    "{}\n\n<details><summary><code>{name}</code> (this release is immutable: no file can be added)</summary>\n\n```json\n{text}\n```\n\n</details>",
+                    self.head.trim_end()
+                )
+            }
+            _ => self.head.clone(),
+        }
+    }
+
+    fn lock_stands(&self, release: &Release, lock: &LockFile) -> bool {
+        let digest = lock.digest();
+        release.assets.iter().any(|asset| asset.name == self.lock_name && asset.holds(&digest))
+    }
+
+    /// Brings the lock file to where it should be. Asset names are unique, so the new one is uploaded under a name of its
+    /// own hash, then the old one is deleted, then the new one is renamed; every state between is recognised.
+    fn asset_step(&self, release: &Release) -> Option<Step> {
+        if release.immutable || self.lock_name.is_empty() {
+            return None;
+        }
+        let current = release.assets.iter().find(|asset| asset.name == self.lock_name);
+        let mut staged = release.assets.iter().filter(|asset| self.is_staged(&asset.name));
+        let Some(lock) = &self.lock else {
+            return staged.next().or(current).map(|asset| Step::DeleteAsset(asset.id));
+        };
+        let digest = lock.digest();
+        if self.lock_stands(release, lock) {
+            return staged.next().map(|asset| Step::DeleteAsset(asset.id));
+        }
+        let name = self.staged_name(&digest);
+        match staged.next() {
+            Some(asset) if asset.name != name || !asset.holds(&digest) => Some(Step::DeleteAsset(asset.id)),
+            Some(asset) => Some(match current {
+                Some(old) => Step::DeleteAsset(old.id),
+                None => Step::RenameAsset { id: asset.id, name: self.lock_name.clone() },
+            }),
+            None => Some(Step::Upload { release: release.id, name, text: lock.text.clone() }),
+        }
+    }
+
+    fn staged_name(&self, digest: &Digest) -> String {
+        format!("{}.{}", self.lock_name, digest.short().get(..8).unwrap_or_default())
+    }
+
+    fn is_staged(&self, name: &str) -> bool {
+        let suffix = name.strip_prefix(&self.lock_name).and_then(|rest| rest.strip_prefix('.'));
+        suffix.is_some_and(|suffix| suffix.len() == 8 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+}
+
+impl Asset {
+    fn holds(&self, digest: &Digest) -> bool {
+        self.state == "uploaded" && self.digest.as_deref() == Some(digest.as_str())
+    }
+
+    /// Fills in the digest of a server that computes none.
+    pub fn set_content(&mut self, content: &[u8]) {
+        use sha2::Digest as _;
+        self.digest = Some(format!("sha256:{}", hex(&sha2::Sha256::digest(content))));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Why an image has its verdict, and what to do about it.
+
+use super::Subject;
+use crate::decide::{Flaw, Judgement, Reason, Verdict};
+use crate::image::platform_list;
+use crate::signal::RunAttempt;
+
+/// Why `judgement` has its verdict: plain text of one line. It may hold text from the network; see `markdown::inline`.
+pub fn why(judgement: &Judgement) -> String {
+    match &judgement.reason {
+        Reason::Proven => "proven on the registry".into(),
+        Reason::CommitNotProven => {
+            "there, with every platform; commit not proven: neither the image nor a signal names it".into()
+        }
+        Reason::NoEndReported => "proven on the registry; its build never reported an end".into(),
+        Reason::BuildRuns => "its build reported that it runs".into(),
+        Reason::EndNeverReported => "its build reported that it runs, and never an end; no image is proven".into(),
+        Reason::BuildEnded { class, image_there, redo_possible } => {
+            build_ended(judgement, class, *image_there, *redo_possible)
+        }
+        Reason::NothingYet => "no image and no signal yet".into(),
+        Reason::NothingRuns { runs_active: true } => {
+            "no image and no signal, while another run of this commit is still queued or running".into()
+        }
+        Reason::NothingRuns { runs_active: false } => "no image and no signal".into(),
+        Reason::Flaw { flaw, signalled } => self::flaw(flaw, *signalled),
+        Reason::NotLookedYet => "not looked at yet".into(),
+    }
+}
+
+fn build_ended(judgement: &Judgement, class: &str, image_there: bool, redo_possible: bool) -> String {
+    let mut text = match (judgement.verdict, class) {
+        (Verdict::Cancelled, class) => format!("its build was {class}"),
+        (_, "") => "its build failed".to_owned(),
+        (_, class) => format!("its build failed: {class}"),
+    };
+    if image_there {
+        text.push_str(" (an image of this commit is there)");
+    }
+    if redo_possible {
+        text.push_str("; that was before this run, a redo may be on its way");
+    }
+    text
+}
+
+fn flaw(flaw: &Flaw, signalled: bool) -> String {
+    let text = match flaw {
+        Flaw::Absent { elsewhere: None } => "the registry does not have it".to_owned(),
+        Flaw::Absent { elsewhere: Some(elsewhere) } => {
+            format!("the registry does not have it, but it has {elsewhere}: check `image` for {{tag}} and {{version}}")
+        }
+        Flaw::OtherCommit { found, place } => {
+            format!("it is of another commit: its {place} names revision {}", short(found))
+        }
+        Flaw::NoRevision => "it names no revision (label org.opencontainers.image.revision)".to_owned(),
+        Flaw::LacksPlatforms { missing, there } => {
+            format!("it lacks {}; it holds {}", platform_list(missing), platform_list(there))
+        }
+        Flaw::Broken { platform, why } => format!("its content for {platform} is not there: {why}"),
+        Flaw::NotAnImage(why) => format!("what stands there is not an image: {why}"),
+        Flaw::OtherDigest { signalled, found } => {
+            format!("its build reported sha256:{}…, the tag resolves to sha256:{}…", signalled.short(), found.short())
+        }
+        Flaw::Denied(why) => format!("never published, or hidden from this token: {why}"),
+        Flaw::Unreachable(why) => format!("the registry gave no usable answer: {why}"),
+    };
+    match (signalled, flaw) {
+        (true, Flaw::OtherDigest { .. }) | (false, _) => text,
+        (true, _) => format!("its build reported success, but {text}"),
+    }
+}
+
+fn short(revision: &str) -> String {
+    revision.chars().take(40).collect()
+}
+
+/// How the image of `judgement` can be had after all: text, and the command where there is one.
+pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
+    let text = match judgement.verdict {
+        Verdict::Denied => {
+            "Let this job read the package (`packages: read`, and the repository under the package's \"Manage Actions access\"), or give `registry-auth`. Then run this workflow again."
+        }
+        Verdict::Unreachable => "Run this workflow again when the registry answers.",
+        Verdict::Ready => return Cure { text: String::new(), command: None },
+        Verdict::Building
+        | Verdict::Publishing
+        | Verdict::Failed
+        | Verdict::Cancelled
+        | Verdict::Absent
+        | Verdict::NotStarted
+        | Verdict::Vanished
+        | Verdict::WrongRevision
+        | Verdict::MissingPlatform
+        | Verdict::Incomplete
+        | Verdict::NotAnImage
+        | Verdict::OtherDigest => "Run its build again:",
+    };
+    let runs_again = text.ends_with(':');
+    let command = runs_again.then(|| rerun_command(judgement, subject));
+    Cure { text: text.to_owned(), command }
+}
+
+/// What to do about a missing image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cure {
+    /// A sentence.
+    pub text: String,
+    /// A command that can be pasted into a shell.
+    pub command: Option<String>,
+}
+
+fn rerun_command(judgement: &Judgement, subject: Subject<'_>) -> String {
+    let Subject { repository, tag, .. } = subject;
+    if let Some(RunAttempt { id, .. }) = &judgement.run {
+        return format!("gh run rerun {id} --failed -R {repository}");
+    }
+    let conventional = format!("release-{}.yml", judgement.service);
+    let file = subject.workflows.get(&judgement.service).unwrap_or(&conventional);
+    let (file, tag) = (shell_word(file), shell_word(tag.as_str()));
+    format!("gh workflow run {file} -R {repository} --ref {tag} -f tag={tag}")
+}
+
+/// A text as one word of a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// The verdict in words.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ready => "ready",
+        Verdict::Building => "building",
+        Verdict::Publishing => "publishing",
+        Verdict::Failed => "failed",
+        Verdict::Cancelled => "cancelled",
+        Verdict::Absent => "absent",
+        Verdict::NotStarted => "not-started",
+        Verdict::Vanished => "vanished",
+        Verdict::WrongRevision => "wrong-revision",
+        Verdict::MissingPlatform => "missing-platform",
+        Verdict::Incomplete => "incomplete",
+        Verdict::NotAnImage => "not-an-image",
+        Verdict::OtherDigest => "other-digest",
+        Verdict::Denied => "denied",
+        Verdict::Unreachable => "unreachable",
+    }
+}
