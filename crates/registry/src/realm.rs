@@ -1,0 +1,200 @@
+//! Where a registry may send us: token endpoints that may see credentials, and addresses that nobody may be sent to.
+//!
+//! Sending credentials to whatever realm a registry names is the fault behind CVE-2026-24845, -33540, -33990 and -48978
+//! of other clients; the rules here are stricter than those of any of them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use domain::image::Host;
+use http::Uri;
+
+/// Token endpoints on another domain than their registry's.
+const ALLOWED: [(&str, &str); 2] = [("registry-1.docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")];
+
+/// A token endpoint that may be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Realm {
+    pub(crate) uri: Uri,
+    /// Whether the credentials of the registry may be sent there.
+    pub(crate) trusted: bool,
+}
+
+/// Checks the realm that `registry` named. `plain` = the registry itself speaks plain http. The error fits after "its
+/// token endpoint ".
+pub(crate) fn check(text: &str, registry: &Host, plain: bool) -> Result<Realm, String> {
+    let shown = || transport::printable(text.split(['?', '#']).next().unwrap_or(""), 120);
+    let uri: Uri = text.parse().map_err(|_| format!("`{}` is no URL", transport::printable(text, 120)))?;
+    let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
+        return Err(format!("`{}` is no absolute URL", shown()));
+    };
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(format!("on {host} has credentials in its URL, which is refused"));
+    }
+    match uri.scheme_str() {
+        Some("https") => {}
+        Some("http") if plain => {}
+        _ => return Err(format!("{} is not https, which is refused", shown())),
+    }
+    if is_private(&host) && !is_private(registry.name()) {
+        return Err(format!("{} is on a private address, which is refused", shown()));
+    }
+    let trusted = is_trusted(&host, registry);
+    Ok(Realm { uri, trusted })
+}
+
+/// True when `host` is the registry's own host, below it, or on its parent domain, or is known to be its token
+/// endpoint. A parent domain has two labels at least, and is not one that anybody may register under (`co.uk`).
+fn is_trusted(host: &str, registry: &Host) -> bool {
+    let name = Host::api_authority(registry).split(':').next().filter(|_| !registry.as_str().starts_with('['));
+    let name = name.unwrap_or(registry.name());
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host == name || ALLOWED.contains(&(name, host)) {
+        return true;
+    }
+    if name.parse::<IpAddr>().is_ok() || host.parse::<IpAddr>().is_ok() {
+        return false;
+    }
+    let below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    let parent = name.split_once('.').map(|(_, parent)| parent).filter(|parent| {
+        let labels: Vec<&str> = parent.split('.').collect();
+        !matches!(labels[..], [_] | []) && !matches!(labels[..], [second, top] if second.len() <= 3 && top.len() == 2)
+    });
+    below(name) || parent.is_some_and(|parent| host == parent || below(parent))
+}
+
+/// True when a redirect of `registry` may be followed to `target`. The error fits after "redirected to ".
+pub(crate) fn check_hop(target: &Uri, registry: &Host, plain: bool) -> Result<(), String> {
+    let shown = transport::redact(target);
+    let Some(host) = target.host() else { return Err(format!("{shown}, which has no host")) };
+    if target.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(format!("{shown}, with credentials in its URL, which is refused"));
+    }
+    match target.scheme_str() {
+        Some("https") => {}
+        Some("http") if plain => {}
+        _ => return Err(format!("{shown}, which is not https, and is refused")),
+    }
+    if is_private(host) && !is_private(registry.name()) {
+        return Err(format!("{shown}, a private address, which is refused"));
+    }
+    Ok(())
+}
+
+/// True for `localhost`, for addresses that are not on the public internet, and for every odd spelling that a URL parser
+/// may turn into an IPv4 address (`0x7f000001`, `127.1`; WHATWG URL, "ends in a number checker").
+fn is_private(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+    if host == "localhost" || host.ends_with(".localhost") {
+        return true;
+    }
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => is_private_v4(address),
+        Ok(IpAddr::V6(address)) => is_private_v6(address),
+        Err(_) => host.rsplit('.').next().is_none_or(|last| {
+            last.is_empty() || last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit())
+        }),
+    }
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    // 100.64.0.0/10 is the shared space of carriers (RFC 6598); some clouds keep metadata services there.
+    let shared = address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64;
+    address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || address.is_multicast()
+        || shared
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    // 64:ff9b::/96 carries an IPv4 address (RFC 6052), as do mapped and compatible ones.
+    let [first, second, .., high, low] = address.segments();
+    let [a, b] = high.to_be_bytes();
+    let [c, d] = low.to_be_bytes();
+    let embedded = address.to_ipv4().or((first == 0x64 && second == 0xff9b).then(|| Ipv4Addr::new(a, b, c, d)));
+    address.is_loopback()
+        || address.is_unspecified()
+        || address.is_multicast()
+        || address.is_unique_local()
+        || address.is_unicast_link_local()
+        || embedded.is_some_and(is_private_v4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trusted(registry: &str, realm: &str) -> Result<bool, String> {
+        let registry: Host = registry.parse().unwrap();
+        check(realm, &registry, registry.is_loopback()).map(|realm| realm.trusted)
+    }
+
+    #[test]
+    fn credentials_go_to_the_registrys_own_domain_and_known_endpoints_only() {
+        for (registry, realm, expected) in [
+            ("ghcr.io", "https://ghcr.io/token", true),
+            ("ghcr.io", "https://GHCR.io/token", true),
+            ("ghcr.io", "https://auth.ghcr.io/token", true),
+            ("ghcr.io", "https://evil.io/token", false),
+            ("ghcr.io", "https://evilghcr.io/token", false),
+            ("ghcr.io", "https://ghcr.io.evil.com/token", false),
+            ("docker.io", "https://auth.docker.io/token", true),
+            ("docker.io", "https://auth.docker.io.evil.com/token", false),
+            ("ghcr.io", "https://auth.docker.io/token", false),
+            ("registry.gitlab.com", "https://gitlab.com/jwt/auth", true),
+            ("registry.example.com:5000", "https://gitlab.example.com/jwt/auth", true),
+            ("registry.example.com", "https://example.com/jwt/auth", true),
+            ("registry.example.com", "https://evilexample.com/", false),
+            ("example.co.uk", "https://evil.co.uk/token", false),
+            ("127.0.0.1:5000", "http://127.0.0.1:5001/auth", true),
+            ("127.0.0.1:5000", "http://10.0.0.1:5001/auth", false),
+            ("[::1]:5000", "http://[::1]:5001/auth", true),
+            ("localhost:5000", "http://localhost:5001/auth", true),
+        ] {
+            assert_eq!(trusted(registry, realm), Ok(expected), "{registry} {realm}");
+        }
+    }
+
+    #[test]
+    fn a_realm_without_https_or_on_a_private_address_is_refused() {
+        for realm in [
+            "http://ghcr.io/token",
+            "ftp://ghcr.io/",
+            "/token",
+            "ghcr.io",
+            "https://u:p@ghcr.io/token",
+            "",
+            "https://",
+            "::",
+            "https://169.254.169.254/latest",
+            "https://10.1.2.3/",
+            "https://[::1]/",
+            "https://[fd00::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://[64:ff9b::a9fe:a9fe]/",
+            "https://localhost/",
+            "https://localhost./",
+            "https://2130706433/",
+            "https://0x7f000001/",
+            "https://127.1/",
+            "https://0.0.0.0/",
+            "https://100.100.100.200/",
+        ] {
+            assert!(trusted("ghcr.io", realm).is_err(), "accepted {realm}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_keeps_to_https_and_public_addresses() {
+        let ghcr: Host = "ghcr.io".parse().unwrap();
+        let hop = |text: &str, plain| check_hop(&text.parse().unwrap(), &ghcr, plain);
+        assert!(hop("https://pkg-containers.githubusercontent.com/x?sig=y", false).is_ok());
+        assert!(hop("http://cdn.example.com/x", false).is_err());
+        assert!(hop("http://cdn.example.com/x", true).is_ok());
+        assert!(hop("https://169.254.169.254/x", true).is_err());
+        assert!(hop("https://user@cdn.example.com/x", false).is_err());
+        assert!(check_hop(&"http://10.0.0.1/x".parse().unwrap(), &"10.0.0.2:5000".parse().unwrap(), true).is_ok());
+    }
+}

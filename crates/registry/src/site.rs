@@ -1,0 +1,350 @@
+//! One registry host: how it is spoken to, its way in, its limit of requests, and what it showed before.
+//!
+//! `fetch` sends one question with whatever access the host turns out to want, and follows what may be followed; it
+//! knows nothing of images.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use domain::image::Host;
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use tokio::sync::Semaphore;
+use transport::{SizeLimit, Transport};
+
+use crate::ask::{Ask, Kind, is_redirect, location, same_origin};
+use crate::challenge::Challenge;
+use crate::content::ACCEPTED;
+use crate::credentials::Login;
+use crate::flight::{Flight, Got};
+use crate::look::Seen;
+use crate::realm;
+use crate::token::{self, Purpose, Token, Tokens};
+use crate::trouble::Trouble;
+use crate::{Settings, trouble};
+
+/// The largest manifest or configuration that is read. Registries may refuse manifests above it (OCI distribution
+/// specification, "Pushing Manifests"); real ones are a few kilobytes.
+pub(crate) const LARGEST_CONTENT: usize = 4 * 1024 * 1024;
+/// Storage behind a registry redirects once; a chain longer than this leads nowhere.
+const MOST_HOPS: usize = 5;
+
+/// One registry host.
+pub(crate) struct Site {
+    pub(crate) host: Host,
+    plain: bool,
+    login: Option<Login>,
+    transport: Transport,
+    permits: Semaphore,
+    way_in: Flight<WayIn>,
+    tokens: Tokens,
+    /// Repositories that were open to everybody when the credentials were refused.
+    open: Mutex<HashSet<String>>,
+    told: AtomicBool,
+    /// What was seen by digest.
+    pub(crate) seen: Seen,
+}
+
+/// What is known of the access control of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum WayIn {
+    /// The probe had no answer.
+    Unknown,
+    /// The probe was answered without access.
+    Open,
+    /// A challenge, and the repository that it was given for.
+    Challenged(Challenge, Arc<str>),
+}
+
+/// What a request was let in by.
+enum Grant {
+    Nothing,
+    Password(HeaderValue),
+    Token { purpose: Purpose, token: Arc<Token>, fresh: bool },
+}
+
+impl Grant {
+    fn header(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Nothing => None,
+            Self::Password(header) => Some(header),
+            Self::Token { token, .. } => Some(&token.header),
+        }
+    }
+}
+
+impl Site {
+    pub(crate) fn new(host: &Host, settings: &Settings, transport: Transport) -> Self {
+        Self {
+            plain: host.is_loopback() || settings.plain_http.contains(host),
+            login: settings.credentials.of(host).cloned(),
+            host: host.clone(),
+            transport,
+            permits: Semaphore::new(settings.per_host.max(1)),
+            way_in: Flight::default(),
+            tokens: Tokens::default(),
+            open: Mutex::default(),
+            told: AtomicBool::new(false),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Docker Hub counts each GET of a manifest as a pull, and a HEAD as none (Docker documentation, "Docker Hub usage
+    /// and limits", "Pull definition").
+    pub(crate) fn counts_gets(&self) -> bool {
+        self.host.api_authority() == "registry-1.docker.io"
+    }
+
+    /// Sends `ask` and gives its answer, redirects followed. A manifest may move once within its host; a blob may move
+    /// to storage elsewhere, which is asked without any access (OCI distribution specification, "Pulling blobs").
+    pub(crate) async fn fetch(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
+        // One permit covers all that one question needs, its token included: who holds one never waits for another. The
+        // rest is boxed, so that a thousand images that wait their turn are small.
+        let permit = self.permits.acquire().await;
+        let answer = Box::pin(self.follow(ask)).await;
+        drop(permit);
+        answer
+    }
+
+    async fn follow(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
+        let home = self.uri(&ask.path)?;
+        let mut answer = self.exchange(ask).await?;
+        let mut at = home.clone();
+        for hop in 0..=MOST_HOPS {
+            if !is_redirect(answer.status()) {
+                return Ok(answer);
+            }
+            if hop == MOST_HOPS {
+                break;
+            }
+            let refused =
+                |why: String| Trouble::Unreachable(format!("{} is misconfigured: it redirected to {why}", self.host));
+            let target = location(&at, answer.headers()).map_err(refused)?;
+            realm::check_hop(&target, &self.host, self.plain).map_err(refused)?;
+            let stays = same_origin(&target, &home) && same_origin(&at, &home);
+            if ask.kind == Kind::Manifest && (!stays || at != home) {
+                return Err(refused(format!("{}, and manifests are not followed there", transport::redact(&target))));
+            }
+            answer = if stays {
+                let path = target.path_and_query().map_or_else(String::new, ToString::to_string);
+                self.exchange(&Ask { path, ..ask.clone() }).await?
+            } else {
+                self.ask_elsewhere(&target, ask).await?
+            };
+            at = target;
+        }
+        Err(Trouble::Unreachable(format!("{} is misconfigured: more than {MOST_HOPS} redirects", self.host)))
+    }
+
+    /// Asks the storage that a registry redirected to. What it refuses says nothing of our access to the registry.
+    async fn ask_elsewhere(&self, target: &Uri, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
+        let answer = self.send(self.request(target.clone(), ask, None)?).await?;
+        if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let (host, status) = (&self.host, answer.status());
+            return Err(Trouble::Unreachable(format!(
+                "the storage of {host}, {}, answered {status}",
+                transport::redact(target)
+            )));
+        }
+        Ok(answer)
+    }
+
+    /// Sends `ask` and gives any answer that is not a refusal of access. Credentials that are refused are left out
+    /// once: a stale password must not hide a public image, as it does on GHCR (403 without a challenge).
+    async fn exchange(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).contains(ask.repository);
+        let login = self.login.as_ref().filter(|_| !open);
+        let refused = match self.exchange_as(ask, login).await {
+            Err(Trouble::Denied(why)) if login.is_some() => why,
+            other => return other,
+        };
+        match self.exchange_as(ask, None).await {
+            Err(Trouble::Denied(_)) => Err(Trouble::Denied(refused)),
+            Ok(answer) if answer.status().is_success() => {
+                self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(ask.repository.to_owned());
+                if !self.told.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "the credentials for {} were refused ({refused}): its public images are read without",
+                        self.host
+                    );
+                }
+                Ok(answer)
+            }
+            other => other,
+        }
+    }
+
+    /// Sends `ask` by the way in that is known, or learns it from the refusal. Access is renewed once.
+    async fn exchange_as(&self, ask: &Ask<'_>, login: Option<&Login>) -> Result<Response<Bytes>, Trouble> {
+        let (mut first, mut challenge) = self.first_contact(ask).await?;
+        // By what is known; by what the refusal of that asks for; and, where that too was refused in favour of something
+        // else, by that.
+        for last in [false, false, true] {
+            let grant = if first.is_some() { Grant::Nothing } else { self.grant(challenge.as_ref(), login).await? };
+            let reply = match first.take() {
+                Some(reply) => reply,
+                None => self.send(self.request(self.uri(&ask.path)?, ask, grant.header())?).await?,
+            };
+            if !matches!(reply.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                return Ok(reply);
+            }
+            let asked = Challenge::read(reply.headers());
+            if let Some(asked) = &asked {
+                self.learn(asked, ask.repository);
+            }
+            let asked = asked.map(|asked| asked.for_repository(ask.repository, ask.repository));
+            // A password is an answer to a challenge only where there is one.
+            let other = asked.clone().filter(|asked| *asked != Challenge::Basic || login.is_some());
+            let again = match &grant {
+                Grant::Nothing => other.is_some(),
+                Grant::Password(_) => other.is_some_and(|other| other != Challenge::Basic),
+                Grant::Token { purpose, token, fresh } => {
+                    let ours = |known: &Result<Arc<Token>, Trouble>| {
+                        known.as_ref().is_ok_and(|known| Arc::ptr_eq(known, token))
+                    };
+                    self.tokens.of(purpose).forget(ours);
+                    !fresh || (other.is_some() && other != challenge)
+                }
+            };
+            if last || !again {
+                return Err(Trouble::Denied(format!(
+                    "{} answered {}{}",
+                    self.host,
+                    reply.status(),
+                    self.said(&reply, grant.header())
+                )));
+            }
+            challenge = asked.or(challenge);
+        }
+        Err(Trouble::Denied(format!("{} asked for another access with each answer", self.host)))
+    }
+
+    /// The way in for the repository, once it is known. The first request of all to a host is sent without access, and
+    /// the others wait for its answer, so that a host is probed once; the answer is given where the request was ours.
+    async fn first_contact(&self, ask: &Ask<'_>) -> Result<(Option<Response<Bytes>>, Option<Challenge>), Trouble> {
+        let mut own = None;
+        let probe = async {
+            let reply = match self.uri(&ask.path).and_then(|uri| self.request(uri, ask, None)) {
+                Ok(request) => self.send(request).await,
+                Err(trouble) => Err(trouble),
+            };
+            let way_in = match &reply {
+                Err(_) => WayIn::Unknown,
+                Ok(reply) if reply.status().is_server_error() || reply.status() == StatusCode::TOO_MANY_REQUESTS => {
+                    WayIn::Unknown
+                }
+                Ok(reply) => Challenge::read(reply.headers())
+                    .filter(|_| reply.status().is_client_error())
+                    .map_or(WayIn::Open, |challenge| WayIn::Challenged(challenge, ask.repository.into())),
+            };
+            own = Some(reply);
+            way_in
+        };
+        // Those who waited for a probe that failed go on at once, all together, instead of failing one by one.
+        let Got { value, .. } = self.way_in.get(|way_in| *way_in != WayIn::Unknown, probe).await;
+        match (own, value) {
+            (Some(reply), _) => Ok((Some(reply?), None)),
+            (None, WayIn::Unknown | WayIn::Open) => Ok((None, None)),
+            (None, WayIn::Challenged(challenge, first)) => {
+                Ok((None, Some(challenge.for_repository(&first, ask.repository))))
+            }
+        }
+    }
+
+    /// Keeps a challenge for the next images of the host. `Basic` does not displace `Bearer`: Harbor answers refused
+    /// credentials with it (goharbor/harbor, `src/server/middleware/v2auth/auth.go`).
+    fn learn(&self, challenge: &Challenge, repository: &str) {
+        let bearer = matches!(self.way_in.peek(), Some(WayIn::Challenged(Challenge::Bearer { .. }, _)));
+        if !(bearer && *challenge == Challenge::Basic) {
+            self.way_in.put(WayIn::Challenged(challenge.clone(), repository.into()));
+        }
+    }
+
+    /// What `challenge` asks for.
+    async fn grant(&self, challenge: Option<&Challenge>, login: Option<&Login>) -> Result<Grant, Trouble> {
+        let (realm, service, scope) = match challenge {
+            None => return Ok(Grant::Nothing),
+            Some(Challenge::Basic) => return Ok(login.and_then(Login::basic).map_or(Grant::Nothing, Grant::Password)),
+            Some(Challenge::Bearer { realm, service, scope }) => (realm.clone(), service.clone(), scope.clone()),
+        };
+        let purpose = Purpose { realm, service, scope, anonymous: login.is_none() };
+        let flight = self.tokens.of(&purpose);
+        let alive = |known: &Result<Arc<Token>, Trouble>| known.as_ref().is_ok_and(|token| token.is_alive());
+        let Got { value, fresh } = flight.get(alive, self.token(&purpose, login)).await;
+        Ok(Grant::Token { purpose, token: value?, fresh })
+    }
+
+    /// Asks the token endpoint. It is not redirected, and sees the credentials only where it may.
+    async fn token(&self, purpose: &Purpose, login: Option<&Login>) -> Result<Arc<Token>, Trouble> {
+        let misconfigured =
+            |why: String| Trouble::Unreachable(format!("{} is misconfigured: its token endpoint {why}", self.host));
+        let realm = realm::check(&purpose.realm, &self.host, self.plain).map_err(misconfigured)?;
+        let place = transport::redact(&realm.uri);
+        if login.is_some() && !realm.trusted {
+            return Err(misconfigured(format!(
+                "{place} belongs to another domain, and the credentials are not sent there"
+            )));
+        }
+        let request = token::request(&realm, purpose, login);
+        let request = request.ok_or_else(|| misconfigured(format!("{place} makes no valid request")))?;
+        let place = format!("the token endpoint {} of {}", place.split('?').next().unwrap_or(""), self.host);
+        let answer = match self.send(request).await {
+            Err(Trouble::Wrong(why)) => return Err(Trouble::Unreachable(format!("{place}: {why}"))),
+            other => other?,
+        };
+        match answer.status() {
+            StatusCode::OK => {
+                token::read(answer.body()).map(Arc::new).map_err(|why| Trouble::Unreachable(format!("{place} {why}")))
+            }
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                Err(Trouble::Denied(format!("{place} answered {status}{}", self.said(&answer, None))))
+            }
+            StatusCode::NOT_FOUND => Err(Trouble::Unreachable(format!("{place} answered 404: it is misconfigured"))),
+            _ => Err(self.trouble(&place, &answer)),
+        }
+    }
+
+    /// What an answer that is no content says about the question. `place` = who gave it.
+    pub(crate) fn trouble(&self, place: &str, answer: &Response<Bytes>) -> Trouble {
+        Trouble::status(place, answer.status(), &self.said(answer, None))
+    }
+
+    /// What the body of a refusal says, without the secrets that it may repeat.
+    fn said(&self, answer: &Response<Bytes>, access: Option<&HeaderValue>) -> String {
+        let token = access.and_then(|access| access.to_str().ok()).and_then(|access| access.strip_prefix("Bearer "));
+        let text = self.scrub(&trouble::text(answer.body()));
+        let text = token.map_or_else(|| text.clone(), |token| text.replace(token, "***"));
+        let text = transport::printable(&text, 160);
+        if text.is_empty() { text } else { format!(" ({text})") }
+    }
+
+    /// `text` without our password, in case a server repeats it.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        self.login.as_ref().map_or_else(|| text.to_owned(), |login| login.scrub(text))
+    }
+
+    fn uri(&self, path: &str) -> Result<Uri, Trouble> {
+        let scheme = if self.plain { "http" } else { "https" };
+        let uri = Uri::builder().scheme(scheme).authority(self.host.api_authority()).path_and_query(path);
+        uri.build().map_err(|error| Trouble::Unreachable(format!("{}: no valid URL: {error}", self.host)))
+    }
+
+    fn request(&self, uri: Uri, ask: &Ask<'_>, access: Option<&HeaderValue>) -> Result<Request<Bytes>, Trouble> {
+        let mut request = Request::builder().method(ask.method.clone()).uri(uri).extension(SizeLimit(LARGEST_CONTENT));
+        if ask.kind == Kind::Manifest {
+            request = request.header(ACCEPT, ACCEPTED);
+        }
+        if let Some(access) = access {
+            request = request.header(AUTHORIZATION, access);
+        }
+        request
+            .body(Bytes::new())
+            .map_err(|error| Trouble::Unreachable(format!("{}: no valid request: {error}", self.host)))
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Trouble> {
+        transport::send(&self.transport, request).await.map_err(|error| Trouble::transport(self.host.as_str(), &error))
+    }
+}
