@@ -1,0 +1,159 @@
+//! What one run works with: its inputs, what the runner said, and the two clients.
+
+use std::time::Duration;
+
+use domain::repository::Repository;
+use github::GitHub;
+use jiff::Timestamp;
+use registry::{Credentials, Registry};
+use runner::{Environment, Event, Masker, Problem, Runner};
+use tokio::time::Instant;
+use transport::{Core, CoreOptions};
+
+use crate::inputs::Inputs;
+
+/// How long a run that only looks waits out a GitHub that does not answer.
+const LOOK_PATIENCE: Duration = Duration::from_secs(60);
+/// The host that the actor and the token are used for when no line names it.
+const GHCR: &str = "ghcr.io";
+
+/// One run.
+pub(crate) struct Context {
+    pub(crate) inputs: Inputs,
+    pub(crate) runner: Runner,
+    pub(crate) event: Event,
+    pub(crate) repository: Repository,
+    /// Such as `https://github.com`, without a trailing slash.
+    pub(crate) server_url: String,
+    pub(crate) github: GitHub,
+    pub(crate) registry: Registry,
+    /// Whether this run waits; otherwise it looks once.
+    pub(crate) waiting: bool,
+    /// When this run started, by its own clock.
+    pub(crate) began: Instant,
+}
+
+/// The inputs and what the runner said, checked together, with nothing contacted.
+pub(crate) struct Checked {
+    inputs: Inputs,
+    runner: Runner,
+    event: Event,
+    repository: Repository,
+    ca_pem: Option<Vec<u8>>,
+}
+
+impl Checked {
+    /// Checks everything that was given. All problems are reported together.
+    pub(crate) fn read(environment: &Environment, masker: &Masker) -> Result<Self, Vec<Problem>> {
+        let runner = Runner::read(environment);
+        let mut problems = runner.problems().to_vec();
+        let inputs = match Inputs::read(environment, environment.get("GITHUB_API_URL"), masker) {
+            Ok(inputs) => Some(inputs),
+            Err(more) => {
+                problems.extend(more);
+                None
+            }
+        };
+        let mut problem = |name: &str, given: String, accepted: &str| {
+            problems.push(Problem { name: name.into(), given, accepted: accepted.into() });
+        };
+        if runner.repository.is_none() && environment.get("GITHUB_REPOSITORY").is_none() {
+            problem("GITHUB_REPOSITORY", "nothing".into(), "owner/name; the runner sets it");
+        }
+        let event = match runner.event_path.as_deref().map(Event::read) {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => {
+                problem("GITHUB_EVENT_PATH", error.to_string(), "the file that the runner wrote");
+                Event::default()
+            }
+            None => Event::default(),
+        };
+        let ca_file = inputs.as_ref().and_then(|inputs| inputs.ca_file.as_deref());
+        let ca_pem = match ca_file.map(|path| (path, std::fs::read(path))) {
+            Some((path, Err(error))) => {
+                problem("ca-file", format!("`{}` ({error})", path.display()), "a PEM file below the workspace");
+                None
+            }
+            Some((_, Ok(pem))) => Some(pem),
+            None => None,
+        };
+        match (inputs, runner.repository.clone(), problems.is_empty()) {
+            (Some(inputs), Some(repository), true) => Ok(Self { inputs, runner, event, repository, ca_pem }),
+            _ => Err(problems),
+        }
+    }
+
+    /// Makes the clients. `core` puts bytes on the wire.
+    pub(crate) fn connect(
+        self,
+        core: impl FnOnce(&CoreOptions) -> Result<Core, transport::Error>,
+    ) -> anyhow::Result<Context> {
+        let Self { inputs, runner, event, repository, ca_pem } = self;
+        let user_agent = concat!("wait-and-release/", env!("CARGO_PKG_VERSION")).to_owned();
+        let core = core(&CoreOptions { extra_roots_pem: ca_pem, user_agent })?;
+        let github = GitHub::new(
+            core.clone(),
+            github::Settings {
+                api_url: inputs.api_url.clone(),
+                token: inputs.token.clone(),
+                repository: repository.clone(),
+                transport: transport::Settings::default(),
+            },
+        )?;
+        let settings = registry::Settings {
+            credentials: credentials(&inputs, &runner),
+            plain_http: inputs.insecure_registries.clone(),
+            ..registry::Settings::default()
+        };
+        let is_tag_push = runner.event_name.as_deref() == Some("push")
+            && runner.git_ref.as_deref().is_some_and(|name| name.starts_with("refs/tags/"));
+        let is_dispatch = runner.event_name.as_deref() == Some("workflow_dispatch");
+        let server_url = runner.server_url.as_deref().unwrap_or("https://github.com").trim_end_matches('/').to_owned();
+        Ok(Context {
+            waiting: inputs.wait.unwrap_or(is_tag_push || is_dispatch),
+            registry: Registry::new(core, settings),
+            github,
+            server_url,
+            repository,
+            event,
+            runner,
+            inputs,
+            began: Instant::now(),
+        })
+    }
+}
+
+/// The lines of `registry-auth`, each for its host only; without one for ghcr.io the actor and the token are used there
+/// and nowhere else.
+fn credentials(inputs: &Inputs, runner: &Runner) -> Credentials {
+    let mut credentials = Credentials::default();
+    for login in &inputs.registry_auth {
+        credentials.insert(&login.host, &login.username, login.password.clone());
+    }
+    if !inputs.registry_auth.iter().any(|login| login.host.as_str() == GHCR)
+        && let Ok(ghcr) = GHCR.parse()
+    {
+        // GHCR looks at the password alone; some user name must stand there.
+        let actor = runner.actor.as_deref().unwrap_or("github-actions");
+        credentials.insert(&ghcr, actor, inputs.token_secret.clone());
+    }
+    credentials
+}
+
+impl Context {
+    /// The address of the repository's pages.
+    pub(crate) fn repository_url(&self) -> String {
+        format!("{}/{}", self.server_url, self.repository)
+    }
+
+    /// When this run started, by GitHub's clock: known after GitHub's first answer.
+    pub(crate) fn started(&self) -> Timestamp {
+        let now = self.github.now().unwrap_or(Timestamp::UNIX_EPOCH);
+        now.checked_sub(jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default()).unwrap_or(now)
+    }
+
+    /// How long a GitHub that does not answer is waited out.
+    pub(crate) fn patience(&self) -> Duration {
+        if self.waiting { self.inputs.timeout } else { LOOK_PATIENCE }
+    }
+}

@@ -1,0 +1,228 @@
+//! `services: auto`: which services the workflow files at the tag build. The files are read as data; nothing in them is
+//! run, and an expression where a plain value is needed is an error that asks for a list.
+
+use domain::image::Platform;
+use domain::service::ServiceName;
+use domain::template::Template;
+use domain::version::ReleaseTag;
+use github::WorkflowFile;
+use serde_json::{Map, Value};
+
+use crate::tag_filter::tag_push_triggers;
+
+/// A service that a workflow file builds on a push of the tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Discovered {
+    /// Its name.
+    pub(crate) name: ServiceName,
+    /// Its own image; `None` means the `image` input.
+    pub(crate) image: Option<Template>,
+    /// The platforms it is built for; `None` when the file does not say.
+    pub(crate) platforms: Option<Vec<Platform>>,
+    /// The file's name, such as `release-api.yml`.
+    pub(crate) workflow: String,
+}
+
+/// What is called to build one image, by the last part of its path.
+const BUILDERS: [&str; 2] = ["build-image", "build-and-signal"];
+/// The reusable workflow that builds one image.
+const REUSABLE: &str = ".github/workflows/build-image.yml";
+
+/// The services of `files` that a push of `tag` builds, in the order of the files. Every problem is reported.
+pub(crate) fn discover(files: &[WorkflowFile], tag: &ReleaseTag) -> Result<Vec<Discovered>, Vec<String>> {
+    let (mut services, mut problems) = (Vec::<Discovered>::new(), Vec::new());
+    for file in files {
+        let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+        let workflow: Value = match parse(&file.text) {
+            Ok(workflow) => workflow,
+            // A broken file of somebody else's is no reason to stop; one that names a builder is.
+            Err(_) if !BUILDERS.iter().any(|builder| file.text.contains(builder)) => continue,
+            Err(error) => {
+                problems.push(format!("{name}: it is not YAML: {}", transport::printable(&error, 200)));
+                continue;
+            }
+        };
+        if !tag_push_triggers(&workflow["on"], tag.as_str()) {
+            continue;
+        }
+        for with in calls(&workflow) {
+            match service(with, name) {
+                Ok(found) => match services.iter().find(|known| known.name == found.name) {
+                    None => services.push(found),
+                    Some(known) if known.image == found.image => {}
+                    Some(known) => problems.push(format!(
+                        "{name}: service `{}` is built by {} too, as another image",
+                        found.name, known.workflow
+                    )),
+                },
+                Err(more) => problems.extend(more.into_iter().map(|problem| format!("{name}: {problem}"))),
+            }
+        }
+    }
+    if problems.is_empty() { Ok(services) } else { Err(problems) }
+}
+
+fn parse(text: &str) -> Result<Value, String> {
+    serde_saphyr::from_str(text).map_err(|error| error.to_string())
+}
+
+/// The `with:` of every call that builds and pushes an image.
+fn calls(workflow: &Value) -> Vec<&Map<String, Value>> {
+    let jobs = workflow["jobs"].as_object().into_iter().flat_map(Map::values);
+    jobs.flat_map(|job| {
+        let steps = job["steps"].as_array().into_iter().flatten().filter(|step| calls_builder(step, is_builder));
+        let job = calls_builder(job, is_reusable).then_some(job);
+        job.into_iter().chain(steps).filter_map(|call| call["with"].as_object())
+    })
+    .filter(|with| text(with, "push").as_deref() != Some("false"))
+    .collect()
+}
+
+fn calls_builder(call: &Value, is: impl Fn(&str) -> bool) -> bool {
+    call["uses"].as_str().is_some_and(|uses| is(uses.split_once('@').map_or(uses, |(path, _)| path)))
+}
+
+fn is_reusable(path: &str) -> bool {
+    path.strip_suffix(REUSABLE).is_some_and(|owner| owner.ends_with('/'))
+}
+
+fn is_builder(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(_, last)| BUILDERS.contains(&last))
+}
+
+/// A scalar of a `with:` as text; `None` when it is absent or empty.
+fn text(with: &Map<String, Value>, key: &str) -> Option<String> {
+    let text = match with.get(key)? {
+        Value::String(text) => text.trim().to_owned(),
+        scalar @ (Value::Bool(_) | Value::Number(_)) => scalar.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+fn service(with: &Map<String, Value>, workflow: &str) -> Result<Discovered, Vec<String>> {
+    let mut problems = Vec::new();
+    let plain = |key: &str, problems: &mut Vec<String>| {
+        let value = text(with, key)?;
+        if !value.contains("${{") {
+            return Some(value);
+        }
+        let value = transport::printable(&value, 100);
+        problems.push(format!("`{key}` is the expression `{value}`: name the services in the `services` input"));
+        None
+    };
+    let name = plain("service-name", &mut problems);
+    let image = plain("image", &mut problems);
+    let platforms = plain("platforms", &mut problems);
+    let name = match name.map(|name| name.parse::<ServiceName>()) {
+        Some(Ok(name)) => Some(name),
+        Some(Err(error)) => {
+            problems.push(format!("`service-name`: {error}"));
+            None
+        }
+        None if problems.is_empty() => {
+            problems.push("a call that builds an image has no `service-name`".into());
+            None
+        }
+        None => None,
+    };
+    let image = image.and_then(|image| match image.parse::<Template>() {
+        Ok(image) => Some(image),
+        Err(error) => {
+            problems.push(format!("`image` {error}"));
+            None
+        }
+    });
+    let mut parsed = Vec::new();
+    for word in platforms.iter().flat_map(|list| list.split([',', '\n'])).map(str::trim).filter(|word| !word.is_empty())
+    {
+        match word.parse::<Platform>() {
+            Ok(platform) => parsed.push(platform),
+            Err(error) => problems.push(format!("`platforms`: {error}")),
+        }
+    }
+    match name {
+        Some(name) if problems.is_empty() => {
+            let platforms = (!parsed.is_empty()).then_some(parsed);
+            Ok(Discovered { name, image, platforms, workflow: workflow.to_owned() })
+        }
+        _ => Err(problems),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, text: &str) -> WorkflowFile {
+        WorkflowFile { path: format!(".github/workflows/{name}"), text: text.into() }
+    }
+
+    fn names(files: &[WorkflowFile]) -> Result<Vec<String>, Vec<String>> {
+        let tag = "v1.0.0".parse().unwrap();
+        discover(files, &tag).map(|services| services.iter().map(|service| service.name.to_string()).collect())
+    }
+
+    const THIN: &str = "on: {push: {tags: ['v*']}, workflow_dispatch: {inputs: {tag: {type: string}}}}\njobs:\n  release:\n    uses: ./.github/workflows/build-image.yml\n    with: {service-name: api, dockerfile: a/Dockerfile, tag: '${{ inputs.tag }}', platforms: 'linux/amd64,linux/arm64'}\n";
+
+    #[test]
+    fn a_thin_workflow_names_service_and_platforms() {
+        let tag = "v1.0.0".parse().unwrap();
+        let services = discover(&[file("release-api.yml", THIN)], &tag).unwrap();
+        assert_eq!(services[0].workflow, "release-api.yml");
+        assert_eq!(services[0].platforms.as_ref().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn any_owner_and_every_builder_counts_and_others_do_not() {
+        let step = |uses: &str, with: &str| {
+            format!(
+                "on:\n  push:\n    tags: [v1.*]\njobs:\n  a:\n    steps:\n    - run: true\n    - uses: {uses}\n      with: {with}\n"
+            )
+        };
+        let files = [
+            file("a.yml", &step("org/release-actions/build-image@v1", "{service-name: a}")),
+            file("b.yaml", &step("org/release-actions/build-and-signal@0123 # v1", "{service-name: b, push: true}")),
+            file(
+                "c.yml",
+                &THIN
+                    .replace("./.github", "acme/tools/.github")
+                    .replace("build-image.yml", "build-image.yml@v1")
+                    .replace("api", "c"),
+            ),
+            file("d.yml", &step("docker/build-push-action@v7", "{push: true}")),
+            file("e.yml", &step("org/release-actions/build-image@v1", "{service-name: e, push: false}")),
+            file("f.yml", &step("org/x/not-build-image@v1", "{service-name: f}")),
+            file("g.yml", &THIN.replace("['v*']", "['w*']").replace("api", "g")),
+            file("h.yml", "on: pull_request\njobs: {}\n"),
+            file("broken.yml", "a: [b\n"),
+        ];
+        assert_eq!(names(&files).unwrap(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn an_expression_where_a_name_is_needed_asks_for_a_list() {
+        let problems = names(&[file("release.yml", &THIN.replace("api", "'${{ matrix.service }}'"))]).unwrap_err();
+        assert!(problems[0].starts_with("release.yml: `service-name` is the expression"), "{problems:?}");
+        assert!(problems[0].contains("`services` input"));
+    }
+
+    #[test]
+    fn two_files_may_not_build_one_service_as_two_images() {
+        let other = THIN.replace("service-name: api", "service-name: api, image: 'ghcr.io/x/{service}:{tag}'");
+        assert_eq!(names(&[file("a.yml", THIN), file("b.yml", THIN)]).unwrap(), ["api"]);
+        assert!(names(&[file("a.yml", THIN), file("b.yml", &other)]).unwrap_err()[0].contains("a.yml"));
+    }
+
+    #[test]
+    fn a_yaml_bomb_and_a_broken_builder_file_are_reported() {
+        let bomb = format!(
+            "a: &a [build-image]\n{}",
+            (0..40).fold(String::new(), |text, n| format!(
+                "{text}b{n}: &b{n} [*{0},*{0},*{0},*{0},*{0},*{0},*{0},*{0},*{0}]\n",
+                if n == 0 { "a".into() } else { format!("b{}", n - 1) }
+            ))
+        );
+        assert!(names(&[file("bomb.yml", &bomb)]).unwrap_err()[0].starts_with("bomb.yml: it is not YAML"));
+    }
+}

@@ -1,0 +1,369 @@
+//! One run: find the tag, look, decide, act, until it ends. This is the loop that everything else serves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::decide::{Completeness, Decision, Judgement, Next, OnMissing, Reason, Rules, Standing, decide};
+use domain::image::Platform;
+use domain::release::plan::Refusal;
+use domain::render::{Subject, log};
+use domain::service::{ServiceEntry, ServiceName};
+use domain::template::{Template, Values};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::discover::discover;
+use crate::failure::Failure;
+use crate::observe::{Observer, Service};
+use crate::publish::{Published, Publisher};
+use crate::report::{Progress, Status};
+use crate::target::{Target, Targets, targets};
+
+/// How often a decision may be overtaken by the world before the run gives up.
+const MAX_RESTARTS: usize = 20;
+/// The longest silence in the log.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// How a run ended: the output `status`, the exit code, and one sentence about it.
+pub(crate) struct Ended {
+    pub(crate) status: Status,
+    pub(crate) exit: u8,
+    pub(crate) headline: String,
+}
+
+impl Ended {
+    fn new(status: Status, exit: u8, headline: impl Into<String>) -> Self {
+        Self { status, exit, headline: headline.into() }
+    }
+}
+
+/// Runs to the end.
+pub(crate) async fn run(context: &Context, progress: &Progress) -> Result<Ended, Failure> {
+    match targets(context).await? {
+        Targets::One(target) => release(context, progress, target, context.waiting).await,
+        Targets::Sweep(targets) => {
+            // The worst end is reported, the newest tag's among equals.
+            let mut worst: Option<(Ended, Target)> = None;
+            for target in targets {
+                let ended = release(context, progress, target.clone(), false).await?;
+                if worst.as_ref().is_none_or(|(known, _)| ended.exit > known.exit) {
+                    worst = Some((ended, target));
+                }
+            }
+            let nothing = "no tag carries a signal of ours without a full release: nothing to do";
+            Ok(worst.map_or_else(|| Ended::new(Status::Complete, 0, nothing), |(ended, _)| ended))
+        }
+    }
+}
+
+/// Brings the release of one tag about. A tag that moves meanwhile starts it over.
+async fn release(context: &Context, progress: &Progress, mut target: Target, waiting: bool) -> Result<Ended, Failure> {
+    for _ in 0..MAX_RESTARTS {
+        match release_at(context, progress, &target, waiting).await {
+            Err(Failure::TagMoved(commit)) => {
+                tracing::warn!(
+                    "the tag {} moved from {} to {}: starting over",
+                    target.tag,
+                    target.commit.short(),
+                    commit.short()
+                );
+                target.commit = commit;
+            }
+            ended => return ended,
+        }
+    }
+    Err(Failure::NeverSettled(format!("the tag {} keeps moving: run this workflow again when it stays", target.tag)))
+}
+
+async fn release_at(context: &Context, progress: &Progress, target: &Target, waiting: bool) -> Result<Ended, Failure> {
+    let started = context.started();
+    let (services, workflows) = services(context, target).await?;
+    progress.begin(target, &workflows, started);
+    let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+    tracing::info!("{} at {}: {} ({})", target.tag, target.commit.short(), count(&names), names.join(", "));
+    if target.tag.semver().is_none() {
+        tracing::warn!(
+            "{} is not a semantic version: its release is never the latest, is no pre-release, and has no previous tag",
+            target.tag
+        );
+    }
+    let repository_url = context.repository_url();
+    let run = Run {
+        context,
+        progress,
+        subject: Subject {
+            repository: &context.repository,
+            repository_url: &repository_url,
+            tag: &target.tag,
+            commit: &target.commit,
+            workflows: &workflows,
+        },
+        rules: rules(context, target, waiting),
+    };
+    let mut observer = Observer::new(context, target.clone(), &services, started);
+    run.to_the_end(&mut observer).await
+}
+
+fn count(names: &[&str]) -> String {
+    if names.len() == 1 { "1 service".into() } else { format!("{} services", names.len()) }
+}
+
+fn rules(context: &Context, target: &Target, waiting: bool) -> Rules {
+    let inputs = &context.inputs;
+    Rules {
+        repository: context.repository.clone(),
+        repository_url: context.repository_url(),
+        commit: target.commit.clone(),
+        revision: inputs.revision,
+        platforms: inputs.platforms.clone(),
+        on_missing: inputs.on_missing,
+        waiting,
+        timeout: inputs.timeout,
+        start_grace: inputs.start_grace,
+    }
+}
+
+/// Name, whether it is required, its own image, its own platforms.
+type Listed = (ServiceName, bool, Option<Template>, Option<Vec<Platform>>);
+
+/// The services of the release: from the input, else from the workflow files at the tag.
+async fn services(
+    context: &Context,
+    target: &Target,
+) -> Result<(Vec<Service>, BTreeMap<ServiceName, String>), Failure> {
+    let mut workflows = BTreeMap::new();
+    let listed: Vec<Listed> = if let Some(entries) = &context.inputs.services {
+        let listed = |entry: &ServiceEntry| (entry.name.clone(), !entry.optional, entry.image.clone(), None);
+        entries.iter().map(listed).collect()
+    } else {
+        let files = context.github.workflow_files(&target.commit).await?;
+        let found = discover(&files, &target.tag)
+            .map_err(|problems| Failure::BadInput(format!("`services: auto`: {}", problems.join("; "))))?;
+        if found.is_empty() {
+            return Err(Failure::BadInput(format!(
+                "`services: auto`: no workflow file at {} builds an image on a push of this tag: it must call build-image.yml, build-image or build-and-signal; or name the services",
+                target.tag
+            )));
+        }
+        workflows = found.iter().map(|service| (service.name.clone(), service.workflow.clone())).collect();
+        found.into_iter().map(|service| (service.name, true, service.image, service.platforms)).collect()
+    };
+    let (mut services, mut problems) = (Vec::new(), Vec::new());
+    for (name, required, image, platforms) in listed {
+        let values = Values { repository: &context.repository, tag: &target.tag, service: Some(&name) };
+        match image.as_ref().unwrap_or(&context.inputs.image).image(values) {
+            Ok(image) => services.push(Service { name, required, image, platforms }),
+            Err(error) => problems.push(format!("`image` of {name}: {error}")),
+        }
+    }
+    if problems.is_empty() { Ok((services, workflows)) } else { Err(Failure::BadInput(problems.join("; "))) }
+}
+
+struct Run<'a> {
+    context: &'a Context,
+    progress: &'a Progress,
+    subject: Subject<'a>,
+    rules: Rules,
+}
+
+impl Run<'_> {
+    fn decide(&self, observer: &Observer<'_>) -> Decision {
+        decide(observer.evidence(), &self.rules, observer.now())
+    }
+
+    async fn to_the_end(&self, observer: &mut Observer<'_>) -> Result<Ended, Failure> {
+        let mut log = Log::new(self.context);
+        let mut restarts = 0;
+        observer.first_look().await?;
+        loop {
+            let decision = self.decide(observer);
+            let now = observer.now();
+            observer.note(&decision.judgements);
+            self.progress.seen(&decision.judgements, observer.lives(), now);
+            log.changes(&decision.judgements);
+            match decision.next {
+                Next::Wait { until } => {
+                    log.heartbeat(&decision, observer.evidence().started, now);
+                    observer.watch(&decision, until.min(log.next_heartbeat(now))).await?;
+                }
+                Next::AskOtherRuns => observer.ask_other_runs().await,
+                Next::Pending => return Ok(pending(&decision.judgements)),
+                Next::NoRequiredService => {
+                    return Err(Failure::BadInput(
+                        "`services`: no service is required: name at least one without a `?`".into(),
+                    ));
+                }
+                Next::Release(completeness) => {
+                    let decision = self.with_reasons(observer, decision).await;
+                    let publisher = Publisher {
+                        context: self.context,
+                        progress: self.progress,
+                        subject: self.subject,
+                        decision: &decision,
+                        completeness,
+                    };
+                    match publisher.publish(observer, |observer| self.decide(observer)).await? {
+                        Published::Done(page) => {
+                            self.progress.set_release(page);
+                            return Ok(self.released(&decision, completeness));
+                        }
+                        Published::Refused(refusal) => return Ok(self.refused(&decision, &refusal)),
+                        Published::LookAgain => {
+                            restarts += 1;
+                            if restarts > MAX_RESTARTS {
+                                return Err(Failure::NeverSettled(format!(
+                                    "what is to be announced changed {restarts} times right before it was: nothing is published; run this workflow again when the builds of {} are quiet",
+                                    self.subject.tag
+                                )));
+                            }
+                            observer.look_at_unseen().await;
+                        }
+                    }
+                }
+                Next::Withhold => {
+                    let decision = self.with_reasons(observer, decision).await;
+                    let fails = self.context.inputs.on_missing != OnMissing::None;
+                    let status = if fails { Status::Failed } else { Status::Partial };
+                    let reason = format!("missing: {}", missing(&decision.judgements));
+                    return Ok(self.withheld(&decision, status, &reason));
+                }
+                Next::NothingReady => {
+                    let decision = self.with_reasons(observer, decision).await;
+                    return Ok(self.withheld(&decision, Status::Failed, "not one image is ready"));
+                }
+                Next::Unknown => {
+                    let reason =
+                        format!("it cannot be told whether these are there: {}", unknown(&decision.judgements));
+                    return Ok(self.withheld(&decision, Status::Failed, &reason));
+                }
+            }
+        }
+    }
+
+    /// Adds what is found out only when a decision has fallen: where an absent image stands instead.
+    async fn with_reasons(&self, observer: &mut Observer<'_>, decision: Decision) -> Decision {
+        observer.look_elsewhere(&decision, self.subject.tag).await;
+        let explained = self.decide(observer);
+        if explained.next != decision.next {
+            return decision;
+        }
+        self.progress.seen(&explained.judgements, observer.lives(), observer.now());
+        explained
+    }
+
+    fn released(&self, decision: &Decision, completeness: Completeness) -> Ended {
+        let ready = decision.judgements.iter().filter(|judgement| judgement.standing == Standing::Ready).count();
+        match completeness {
+            Completeness::Full => {
+                let headline = format!("full release, {ready} images proven");
+                tracing::info!("{headline}");
+                Ended::new(Status::Complete, 0, headline)
+            }
+            Completeness::Partial => {
+                self.annotate(decision, false);
+                let missing = missing(&decision.judgements);
+                Ended::new(Status::Partial, 0, format!("partial release, {ready} images proven, without {missing}"))
+            }
+        }
+    }
+
+    /// No release, because of `reason`.
+    fn withheld(&self, decision: &Decision, status: Status, reason: &str) -> Ended {
+        let fails = status == Status::Failed;
+        self.annotate(decision, fails);
+        Ended::new(status, u8::from(fails), format!("no release: {reason}"))
+    }
+
+    fn refused(&self, decision: &Decision, refusal: &Refusal) -> Ended {
+        let headline = match refusal {
+            Refusal::WouldLessen { url } => {
+                self.annotate(decision, true);
+                format!("the full release {url} stays as it is, but now missing: {}", missing(&decision.judgements))
+            }
+            Refusal::SeveralDrafts { urls } => format!(
+                "several drafts that people made name this tag, so none is touched: {}; delete all but one",
+                urls.join(" ")
+            ),
+        };
+        tracing::error!("{headline}");
+        Ended::new(Status::Failed, 1, headline)
+    }
+
+    /// One annotation per required image that is not ready.
+    fn annotate(&self, decision: &Decision, as_error: bool) {
+        for judgement in decision.judgements.iter().filter(|judgement| is_missing(judgement)) {
+            let title = format!("{} is missing from {}", judgement.service, self.subject.tag);
+            let text = log::annotation(judgement, self.subject);
+            if as_error {
+                tracing::error!(title, "{text}");
+            } else {
+                tracing::warn!(title, "{text}");
+            }
+        }
+    }
+}
+
+fn pending(judgements: &[Judgement]) -> Ended {
+    let left = names(judgements, |judgement| judgement.standing == Standing::Pending);
+    let headline = format!("not decidable yet: {left} may still come; look again when a build ends");
+    tracing::info!("{headline}");
+    Ended::new(Status::Pending, 0, headline)
+}
+
+fn is_missing(judgement: &Judgement) -> bool {
+    judgement.required && judgement.standing != Standing::Ready
+}
+
+fn missing(judgements: &[Judgement]) -> String {
+    names(judgements, is_missing)
+}
+
+fn unknown(judgements: &[Judgement]) -> String {
+    names(judgements, |judgement| judgement.required && judgement.standing == Standing::Unknown)
+}
+
+fn names(judgements: &[Judgement], is_named: impl Fn(&Judgement) -> bool) -> String {
+    let named = judgements.iter().filter(|judgement| is_named(judgement));
+    named.map(|judgement| judgement.service.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// One line per change, and a heartbeat when nothing changes for a minute.
+struct Log<'a> {
+    context: &'a Context,
+    said: BTreeMap<ServiceName, String>,
+    last: Instant,
+}
+
+impl<'a> Log<'a> {
+    fn new(context: &'a Context) -> Self {
+        Self { context, said: BTreeMap::new(), last: Instant::now() }
+    }
+
+    fn changes(&mut self, judgements: &[Judgement]) {
+        for judgement in judgements.iter().filter(|judgement| judgement.reason != Reason::NotLookedYet) {
+            let line = log::image(judgement);
+            if self.said.get(&judgement.service) != Some(&line) {
+                tracing::info!("{line}");
+                self.said.insert(judgement.service.clone(), line);
+                self.last = Instant::now();
+            }
+        }
+    }
+
+    fn heartbeat(&mut self, decision: &Decision, started: Timestamp, now: Timestamp) {
+        if self.last.elapsed() >= HEARTBEAT {
+            let waited = now.duration_since(started).unsigned_abs();
+            let left = decision.deadline.duration_since(now).unsigned_abs();
+            let budget = self.context.github.budget().rate_limit().map(|limit| limit.remaining);
+            let line = log::heartbeat(&decision.judgements, waited, left, budget);
+            tracing::info!("{line}");
+            self.last = Instant::now();
+        }
+    }
+
+    fn next_heartbeat(&self, now: Timestamp) -> Timestamp {
+        let in_ = HEARTBEAT.saturating_sub(self.last.elapsed()).max(Duration::from_secs(1));
+        now.checked_add(jiff::SignedDuration::try_from(in_).unwrap_or_default()).unwrap_or(Timestamp::MAX)
+    }
+}
