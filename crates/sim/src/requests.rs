@@ -11,6 +11,8 @@ pub struct RecordedRequest {
     pub at: Duration,
     /// The method in capitals.
     pub method: String,
+    /// `http` or `https`.
+    pub scheme: String,
     /// Host (and port) as asked for.
     pub host: String,
     /// Path and query as sent.

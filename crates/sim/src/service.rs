@@ -114,6 +114,7 @@ impl World {
             state.log.requests.push(RecordedRequest {
                 at,
                 method: call.method.as_str().to_owned(),
+                scheme: call.scheme.clone(),
                 host: call.host.clone(),
                 path_and_query: call.path_and_query(),
                 authorization: call.header("authorization").map(str::to_owned),

@@ -181,6 +181,7 @@ impl Exchange<'_> {
             ["git", "trees", reference @ ..] => self.tree(&reference.join("/")),
             ["git", "blobs", sha] => self.git_blob(sha),
             ["tags"] => self.tags(),
+            ["compare", names @ ..] => self.compare(&names.join("/")),
             ["commits"] => self.commits(),
             ["commits", name @ .., "statuses"] | ["statuses", name @ ..] => self.statuses(&name.join("/")),
             ["commits", name @ .., "status"] => self.combined_status(&name.join("/")),

@@ -139,6 +139,33 @@ impl Exchange<'_> {
         Ok(paged(self.call, &self.urls, git.spec.id, commits, Value::Array))
     }
 
+    /// "Compare two commits", `BASE...HEAD`: "equivalent to running the `git log BASE..HEAD` command, however it returns
+    /// commits in chronological order".
+    pub(super) fn compare(&mut self, names: &str) -> Outcome {
+        self.may_read(Area::Contents)?;
+        let git = &self.state.git;
+        let (base, head) = names.split_once("...").ok_or_else(not_found)?;
+        let base = git.resolved(base).ok_or_else(not_found)?;
+        let head = git.resolved(head).ok_or_else(not_found)?;
+        let (before, after) = (git.ancestors(&base.sha), git.ancestors(&head.sha));
+        let (ahead, behind) = (after.difference(&before).count(), before.difference(&after).count());
+        let mut commits: Vec<&Commit> = after.difference(&before).filter_map(|sha| git.commits.get(sha)).collect();
+        commits.sort_by_key(|commit| commit.number);
+        let commits = commits.into_iter().map(|commit| self.commit_json(commit)).collect();
+        let status = match (ahead, behind) {
+            (0, 0) => "identical",
+            (_, 0) => "ahead",
+            (0, _) => "behind",
+            (_, _) => "diverged",
+        };
+        Ok(paged(self.call, &self.urls, git.spec.id, commits, |commits| {
+            json!({
+                "status": status, "ahead_by": ahead, "behind_by": behind, "total_commits": ahead, "commits": commits,
+                "files": [],
+            })
+        }))
+    }
+
     /// "Get a tree": "SHA1 value or ref (branch or tag) name of the tree"; any value of `recursive` makes it so.
     pub(super) fn tree(&mut self, reference: &str) -> Outcome {
         self.may_read(Area::Contents)?;

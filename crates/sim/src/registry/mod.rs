@@ -226,7 +226,6 @@ pub(crate) fn answer(state: &mut State, host: &str, call: &Call, now: Timestamp)
     if call.path.starts_with("/v2/") || call.path == "/v2" {
         // distribution 2.8 `handlers/app.go`: set on everything the API answers.
         reply.set("Docker-Distribution-Api-Version", "registry/2.0");
-        reply.set("X-Content-Type-Options", "nosniff");
     }
     reply.set("Date", http_date(now));
     reply
@@ -263,6 +262,8 @@ fn routed(registry: &mut Registry, github: &crate::github::GithubState, call: &C
                 Part::Manifests => registry.manifests(call, name, rest, now),
                 Part::Uploads => registry.uploads(call, name, rest),
                 Part::Blobs => registry.blobs(call, name, rest),
+                // A handler for GET alone, which `MethodHandler` takes at its word (seen of 2.8.2).
+                Part::Tags if call.method != "GET" => Err(no_such_method("GET")),
                 Part::Tags => registry.tags(call, name, now),
             };
         }
@@ -287,12 +288,17 @@ const PARTS: [(&str, Part); 4] = [
 
 /// What Go's router says where no route fits; distribution and GHCR have no referrers API, so that ends here too.
 fn not_routed() -> Reply {
-    Reply::new(404, "text/plain; charset=utf-8", "404 page not found\n")
+    go_error(404, "404 page not found\n")
 }
 
 /// Go's `handlers.MethodHandler`, where a route has no such method.
 fn no_such_method(allowed: &str) -> Reply {
-    Reply::new(405, "text/plain; charset=utf-8", "Method not allowed\n").with("Allow", allowed)
+    go_error(405, "Method not allowed\n").with("Allow", allowed)
+}
+
+/// Go's `http.Error`.
+fn go_error(status: u16, text: &'static str) -> Reply {
+    Reply::new(status, "text/plain; charset=utf-8", text).with("X-Content-Type-Options", "nosniff")
 }
 
 /// OCI distribution-spec "Pulling manifests": 429 `TOOMANYREQUESTS`.
