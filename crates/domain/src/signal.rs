@@ -125,7 +125,9 @@ pub enum SignalState {
 
 impl SignalState {
     fn read(state: StatusState, description: &str) -> Self {
-        let class = || description.chars().take(DESCRIPTION_LIMIT).collect::<String>();
+        // One line, as everything that says why.
+        let plain = |c: char| if c.is_whitespace() || c.is_control() { ' ' } else { c };
+        let class = || description.chars().take(DESCRIPTION_LIMIT).map(plain).collect::<String>();
         match state {
             StatusState::Pending => Self::Pending,
             StatusState::Success => {
@@ -279,6 +281,7 @@ mod tests {
         assert_eq!(state(StatusState::Error, "skipped"), SignalState::Cancelled { class: "skipped".into() });
         assert_eq!(state(StatusState::Failure, "cancelled"), SignalState::Failed { class: "cancelled".into() });
         assert_eq!(state(StatusState::Error, "boom"), SignalState::Failed { class: "boom".into() });
+        assert_eq!(state(StatusState::Failure, "two\r\nlines"), SignalState::Failed { class: "two  lines".into() });
     }
 
     #[test]

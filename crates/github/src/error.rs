@@ -89,6 +89,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// How long to wait before it is tried again; `None` when that is of no use.
+    pub fn pause(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { after, .. } => Some(*after),
+            Self::Unreachable { .. } => Some(Duration::ZERO),
+            Self::Denied { .. }
+            | Self::NotFound { .. }
+            | Self::AlreadyExists { .. }
+            | Self::Invalid { .. }
+            | Self::Unexpected { .. } => None,
+        }
+    }
+
     /// An answer that is not as documented.
     pub(crate) fn unexpected(what: &str, uri: &Uri, answer: &str) -> Self {
         Self::Unexpected { what: what.to_owned(), url: redact(uri), answer: printable(answer, QUOTE) }

@@ -198,6 +198,14 @@ impl GitHub {
         }
     }
 
+    /// Waits until a write may be sent, for a caller who has to know whether one is on the wire.
+    pub async fn turn(&self) {
+        let latest = *self.pace.0.lock().await;
+        if let Some(latest) = latest {
+            sleep_until(latest + GAP).await;
+        }
+    }
+
     /// Waits for its turn, then writes.
     async fn write(&self, call: Call) -> Result<Answer, Error> {
         let mut latest = self.pace.0.lock().await;

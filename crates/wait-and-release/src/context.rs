@@ -11,9 +11,8 @@ use tokio::time::Instant;
 use transport::{Core, CoreOptions};
 
 use crate::inputs::Inputs;
+use crate::patience::{self, patiently};
 
-/// How long a run that only looks waits out a GitHub that does not answer.
-const LOOK_PATIENCE: Duration = Duration::from_secs(60);
 /// The host that the actor and the token are used for when no line names it.
 const GHCR: &str = "ghcr.io";
 
@@ -39,7 +38,6 @@ pub(crate) struct Checked {
     runner: Runner,
     event: Event,
     repository: Repository,
-    ca_pem: Option<Vec<u8>>,
 }
 
 impl Checked {
@@ -68,17 +66,8 @@ impl Checked {
             }
             None => Event::default(),
         };
-        let ca_file = inputs.as_ref().and_then(|inputs| inputs.ca_file.as_deref());
-        let ca_pem = match ca_file.map(|path| (path, std::fs::read(path))) {
-            Some((path, Err(error))) => {
-                problem("ca-file", format!("`{}` ({error})", path.display()), "a PEM file below the workspace");
-                None
-            }
-            Some((_, Ok(pem))) => Some(pem),
-            None => None,
-        };
         match (inputs, runner.repository.clone(), problems.is_empty()) {
-            (Some(inputs), Some(repository), true) => Ok(Self { inputs, runner, event, repository, ca_pem }),
+            (Some(inputs), Some(repository), true) => Ok(Self { inputs, runner, event, repository }),
             _ => Err(problems),
         }
     }
@@ -88,9 +77,9 @@ impl Checked {
         self,
         core: impl FnOnce(&CoreOptions) -> Result<Core, transport::Error>,
     ) -> anyhow::Result<Context> {
-        let Self { inputs, runner, event, repository, ca_pem } = self;
+        let Self { inputs, runner, event, repository } = self;
         let user_agent = concat!("wait-and-release/", env!("CARGO_PKG_VERSION")).to_owned();
-        let core = core(&CoreOptions { extra_roots_pem: ca_pem, user_agent })?;
+        let core = core(&CoreOptions { extra_roots_pem: inputs.ca_pem.clone(), user_agent })?;
         let github = GitHub::new(
             core.clone(),
             github::Settings {
@@ -146,14 +135,22 @@ impl Context {
         format!("{}/{}", self.server_url, self.repository)
     }
 
+    /// How long a GitHub that does not answer is waited out.
+    pub(crate) fn patience(&self) -> Duration {
+        patience::limit(self.waiting, self.inputs.timeout)
+    }
+
+    /// Asks GitHub until it answers; troubles of the moment are waited out.
+    pub(crate) async fn patiently<T>(
+        &self,
+        ask: impl AsyncFn() -> Result<T, github::Error>,
+    ) -> Result<T, github::Error> {
+        patiently(self.patience(), ask).await
+    }
+
     /// When this run started, by GitHub's clock: known after GitHub's first answer.
     pub(crate) fn started(&self) -> Timestamp {
         let now = self.github.now().unwrap_or(Timestamp::UNIX_EPOCH);
         now.checked_sub(jiff::SignedDuration::try_from(self.began.elapsed()).unwrap_or_default()).unwrap_or(now)
-    }
-
-    /// How long a GitHub that does not answer is waited out.
-    pub(crate) fn patience(&self) -> Duration {
-        if self.waiting { self.inputs.timeout } else { LOOK_PATIENCE }
     }
 }

@@ -99,8 +99,8 @@ pub(crate) struct Inputs {
     pub(crate) registry_auth: Vec<RegistryLogin>,
     /// Hosts that may speak plain http.
     pub(crate) insecure_registries: HashSet<Host>,
-    /// A file of extra roots.
-    pub(crate) ca_file: Option<std::path::PathBuf>,
+    /// Extra roots, in PEM.
+    pub(crate) ca_pem: Option<Vec<u8>>,
     /// Where the API is.
     pub(crate) api_url: Uri,
     /// Decide and report, write nothing.
@@ -284,9 +284,9 @@ impl Reader<'_> {
             let given = if raw.token.is_some() { "a text with spaces or control characters" } else { "nothing" };
             self.problem("token", given, "a GitHub token, such as ${{ github.token }}");
         }
+        let api_url = self.api_url(raw.api_url.as_deref().or(api_url));
         let inputs = Inputs {
             services: services.unwrap_or_default(),
-            image: image?,
             tag: self.parsed("tag", raw.tag.as_deref()),
             platforms: self.platforms(raw.platforms.as_deref()),
             revision: self.word("revision", raw.revision.as_deref(), &policy, RevisionPolicy::Auto),
@@ -310,7 +310,6 @@ impl Reader<'_> {
             on_missing: self.word("on-missing", raw.on_missing.as_deref(), &missing, OnMissing::Partial),
             changelog: self.changelog(raw.changelog.as_deref()),
             notes,
-            name: name?,
             prerelease: self.auto_boolean("prerelease", raw.prerelease.as_deref()),
             make_latest: self.auto_boolean("make-latest", raw.make_latest.as_deref()),
             draft: self.boolean("draft", raw.draft.as_deref(), false),
@@ -321,9 +320,12 @@ impl Reader<'_> {
             token_secret: Secret::new(token.unwrap_or_default()),
             registry_auth: self.registry_auth(raw.registry_auth.as_deref()),
             insecure_registries: self.hosts("insecure-registries", raw.insecure_registries.as_deref()),
-            ca_file: raw.ca_file.as_deref().map(|path| path.trim().into()),
-            api_url: self.api_url(raw.api_url.as_deref().or(api_url))?,
+            ca_pem: self.ca_file(raw.ca_file.as_deref()),
             dry_run: self.boolean("dry-run", raw.dry_run.as_deref(), false),
+            // Last, because what follows a missing one is not read.
+            image: image?,
+            name: name?,
+            api_url: api_url?,
         };
         Some(inputs)
     }
@@ -338,6 +340,10 @@ impl Reader<'_> {
         match parse_list(given) {
             Ok(services) if services.len() > MAX_SERVICES => {
                 self.problem("services", format!("{} services", services.len()), format!("at most {MAX_SERVICES}"));
+                None
+            }
+            Ok(services) if services.iter().all(|service| service.optional) => {
+                self.problem("services", quoted(given), "at least one name without a `?`");
                 None
             }
             Ok(services) => Some(Some(services)),
@@ -424,6 +430,17 @@ impl Reader<'_> {
     fn hosts(&mut self, name: &str, given: Option<&str>) -> HashSet<Host> {
         let words = given.unwrap_or_default().split(|c: char| c.is_whitespace() || c == ',');
         words.filter(|word| !word.is_empty()).filter_map(|word| self.parsed(name, Some(word))).collect()
+    }
+
+    fn ca_file(&mut self, given: Option<&str>) -> Option<Vec<u8>> {
+        let path = given?.trim();
+        let why = match std::fs::read(path) {
+            Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => return Some(pem),
+            Ok(_) => "it holds no certificate".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.problem("ca-file", format!("{} ({why})", quoted(path)), "a PEM file below the workspace");
+        None
     }
 
     fn api_url(&mut self, given: Option<&str>) -> Option<Uri> {

@@ -9,6 +9,7 @@ mod discover;
 mod failure;
 mod inputs;
 mod observe;
+mod patience;
 mod publish;
 mod report;
 mod run;
@@ -82,20 +83,14 @@ async fn run_or_cancel(context: &Context, progress: &Progress, outputs: &Outputs
             tracing::warn!("{headline}");
             progress.report(outputs, Some((&context.repository, &url)), Status::Failed, headline);
             if progress.is_writing() {
-                let written = tokio::select! {
-                    biased;
-                    _ = tokio::time::timeout(LAST_WRITE, &mut run) => !progress.is_writing(),
-                };
-                let end = if written { "ended" } else { "was cut off; the next run looks at what became of it" };
+                let _ = tokio::time::timeout(LAST_WRITE, &mut run).await;
+                let end = if progress.is_writing() { "was cut off; the next run looks at what became of it" } else { "ended" };
                 tracing::warn!("the write that was on the wire {end}");
             }
             return None;
         }
     };
-    Some(ended.unwrap_or_else(|failure| {
-        tracing::error!("{failure}");
-        Ended { status: Status::Failed, exit: failure.exit_code(), headline: failure.to_string() }
-    }))
+    Some(ended.unwrap_or_else(Ended::from))
 }
 
 /// Says every problem, and gives a headline back.

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::patience;
 use crate::target::Target;
 
 /// The least time between two reads of the signals.
@@ -38,6 +39,8 @@ pub(crate) struct Service {
 /// What is seen, and when to look again.
 pub(crate) struct Observer<'a> {
     context: &'a Context,
+    /// Whether this run waits; otherwise it looks once.
+    waiting: bool,
     target: Target,
     evidence: Evidence,
     lives: Vec<Life>,
@@ -67,7 +70,12 @@ struct Schedule {
 
 impl<'a> Observer<'a> {
     /// Nothing is seen yet; everything is due.
-    pub(crate) fn new(context: &'a Context, target: Target, services: &[Service], started: Timestamp) -> Self {
+    pub(crate) fn new(
+        context: &'a Context,
+        target: Target,
+        services: &[Service],
+        (started, waiting): (Timestamp, bool),
+    ) -> Self {
         let now = Instant::now();
         let images = services.iter().map(|service| ImageEvidence {
             service: service.name.clone(),
@@ -92,6 +100,7 @@ impl<'a> Observer<'a> {
         };
         Self {
             context,
+            waiting,
             target,
             evidence,
             lives: services.iter().map(life).collect(),
@@ -114,6 +123,12 @@ impl<'a> Observer<'a> {
         &self.lives
     }
 
+    /// How long until the next look at any image; `None` while none is planned.
+    pub(crate) fn next_look(&self) -> Option<Duration> {
+        let due = self.schedule.iter().filter_map(|schedule| schedule.due).min()?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
     /// The time, by GitHub's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.context.github.now().unwrap_or(self.evidence.started)
@@ -121,18 +136,27 @@ impl<'a> Observer<'a> {
 
     /// Reads the signals: they are not "none" until they were read once. A run that only looks then looks at every image.
     pub(crate) async fn first_look(&mut self) -> Result<(), Failure> {
-        while self.context.inputs.signals && !self.signals_read {
-            tokio::time::sleep_until(self.signals_due).await;
-            self.read_signals().await?;
-        }
-        if !self.context.waiting {
+        self.read_signals_once().await?;
+        if !self.waiting {
             self.look_at_unseen().await;
         }
         Ok(())
     }
 
-    /// Looks at every image that was not seen yet, or must be seen anew.
-    pub(crate) async fn look_at_unseen(&mut self) {
+    /// Reads the signals at once, and again until they were read.
+    async fn read_signals_once(&mut self) -> Result<(), Failure> {
+        while self.context.inputs.signals && !self.signals_read {
+            self.read_signals().await?;
+            if !self.signals_read {
+                tokio::time::sleep_until(self.signals_due).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at every image that was not seen yet, or must be seen anew; true when there was one.
+    pub(crate) async fn look_at_unseen(&mut self) -> bool {
+        let unseen = self.evidence.images.iter().any(|image| image.sight.is_none());
         for (schedule, image) in self.schedule.iter_mut().zip(&self.evidence.images) {
             if image.sight.is_none() && !schedule.looking {
                 schedule.due = Some(Instant::now());
@@ -142,6 +166,7 @@ impl<'a> Observer<'a> {
         while let Some(look) = self.looks.join_next().await {
             self.take(look);
         }
+        unseen
     }
 
     /// Waits until something was seen that may change the decision, at most until `until`.
@@ -252,11 +277,10 @@ impl<'a> Observer<'a> {
     async fn read_signals(&mut self) -> Result<(), Failure> {
         let statuses = match self.context.github.statuses(&self.target.commit).await {
             Ok(statuses) => statuses,
-            Err(github::Error::Throttled { after, what, said }) => {
-                return self.signals_later(after, github::Error::Throttled { after, what, said });
-            }
-            Err(error @ github::Error::Unreachable { .. }) => return self.signals_later(SIGNALS_INTERVAL, error),
-            Err(error) => return Err(Failure::SignalsUnreadable(error)),
+            Err(error) => match error.pause() {
+                Some(pause) => return self.signals_later(pause, error),
+                None => return Err(Failure::SignalsUnreadable(error)),
+            },
         };
         self.signals_failing = None;
         self.signals_due = Instant::now() + SIGNALS_INTERVAL;
@@ -283,8 +307,11 @@ impl<'a> Observer<'a> {
             image.looks_since_signal = 0;
             let wanted = self.wanted_platforms(index);
             let proven_for_less = !self.schedule[index].asked.is_empty() && self.schedule[index].asked != wanted;
-            if proven_for_less {
-                self.evidence.images[index].sight = None;
+            // An optional image is not waited for beyond one look, so that look has to be made after the signal.
+            let image = &mut self.evidence.images[index];
+            let missed = !image.required && !matches!(image.sight, Some(Sight::Image(_)));
+            if proven_for_less || missed {
+                image.sight = None;
             }
             // Something happened: look at once.
             self.schedule[index].last = None;
@@ -292,11 +319,13 @@ impl<'a> Observer<'a> {
     }
 
     fn signals_later(&mut self, after: Duration, error: github::Error) -> Result<(), Failure> {
-        let since = *self.signals_failing.get_or_insert(Instant::now());
-        if since.elapsed() > self.context.patience() {
+        if self.signals_failing.is_none() {
+            tracing::warn!("cannot read the signals now, trying again: {error}");
+        }
+        let since = *self.signals_failing.get_or_insert_with(Instant::now);
+        if since.elapsed() > patience::limit(self.waiting, self.context.inputs.timeout) {
             return Err(Failure::SignalsUnreadable(error));
         }
-        tracing::warn!("cannot read the signals now, trying again: {error}");
         self.signals_due = Instant::now() + after.max(SIGNALS_INTERVAL);
         Ok(())
     }
@@ -313,7 +342,7 @@ impl<'a> Observer<'a> {
                 };
                 if runs.iter().any(|run| !own(run)) { OtherRuns::Active } else { OtherRuns::Idle }
             }
-            Err(github::Error::Throttled { .. } | github::Error::Unreachable { .. }) => OtherRuns::Active,
+            Err(error) if error.pause().is_some() => OtherRuns::Active,
             Err(error) => {
                 tracing::warn!(
                     "cannot tell whether a build is still to come, so a service without any sign is waited for until the timeout: {error}"
@@ -347,22 +376,22 @@ impl<'a> Observer<'a> {
         }
     }
 
+    /// Fails when the git tag is gone or names another commit.
+    pub(crate) async fn same_tag(&self) -> Result<(), Failure> {
+        match self.context.patiently(async || self.context.github.tag(self.target.tag.as_str()).await).await? {
+            None => Err(Failure::TagGone(self.target.tag.to_string())),
+            Some(commit) if commit != self.target.commit => Err(Failure::TagMoved(commit)),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// Reads once more what a release is about to announce: the git tag, the signals, and every image tag. An image that
     /// moved is looked at anew. True when nothing of it has changed.
     pub(crate) async fn still_true(&mut self, judgements: &[Judgement]) -> Result<bool, Failure> {
-        match self.context.github.tag(self.target.tag.as_str()).await? {
-            None => return Err(Failure::TagGone(self.target.tag.to_string())),
-            Some(commit) if commit != self.target.commit => return Err(Failure::TagMoved(commit)),
-            Some(_) => {}
-        }
-        if self.context.inputs.signals {
-            self.read_signals().await?;
-            if self.signals_failing.is_some() {
-                // No release without one complete read after the last image was proven.
-                tokio::time::sleep_until(self.signals_due).await;
-                return Ok(false);
-            }
-        }
+        // No release without one complete read after the last image was proven.
+        self.signals_read = false;
+        self.read_signals_once().await?;
+        self.same_tag().await?;
         let mut glances = JoinSet::new();
         let mut expected = HashMap::new();
         for (index, judgement) in judgements.iter().enumerate() {

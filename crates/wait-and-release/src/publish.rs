@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::inputs::Changelog;
 use crate::observe::Observer;
+use crate::patience::Patience;
 use crate::report::{Change, Progress, ReleasePage};
 
 /// More writes than any release needs; a page that asks for more is being changed by somebody else.
@@ -42,14 +43,16 @@ pub(crate) struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
-    /// Publishes. `decide_again` decides on what `observer` has seen by then.
+    /// Publishes. `decide_again` decides on what `observer` has seen by then; `change` is what
+    /// this run has done so far.
     pub(crate) async fn publish(
         &self,
         observer: &mut Observer<'_>,
         decide_again: impl Fn(&Observer<'_>) -> Decision,
+        change: &mut Change,
     ) -> Result<Published, Failure> {
         let github = &self.context.github;
-        let mut there = There::read(github, self.subject.tag).await?;
+        let mut there = self.there().await?;
         let previous = self.previous_tag(&there.releases);
         let existing = match choose(&there.releases, self.subject.tag) {
             Chosen::One(existing) => Some(existing.clone()),
@@ -63,16 +66,18 @@ impl Publisher<'_> {
         if self.context.inputs.dry_run {
             return Ok(self.rehearse(existing.as_ref(), &there, &wanted));
         }
-        let mut change = Change::Unchanged;
-        for _ in 0..MAX_STEPS {
-            there.fill_digests(github, &wanted).await?;
+        let (mut steps, mut patience) = (0, Patience::new(self.context.patience()));
+        while steps < MAX_STEPS {
+            // Another tag may have been released meanwhile.
+            wanted.latest = self.latest(&there.releases);
             let step = next_step(&there.releases, there.latest, &wanted);
             if let Step::Done { release } = step {
-                return Ok(self.done(&there, release, change));
+                return Ok(self.done(&there, release, *change));
             }
             if let Step::Refuse(refusal) = step {
                 return Ok(Published::Refused(refusal));
             }
+            github.turn().await;
             if step.announces(&there.releases) {
                 let same = observer.still_true(&self.decision.judgements).await?;
                 let now = decide_again(observer);
@@ -84,20 +89,37 @@ impl Publisher<'_> {
                 // No further write is begun; the run is about to be dropped.
                 std::future::pending::<()>().await;
             }
-            let made = self.progress.writing(write(github, &step)).await;
-            match made {
-                Ok(()) if matches!(step, Step::Create(_)) => change = Change::Created,
-                Ok(()) if change == Change::Unchanged => change = Change::Updated,
+            match self.progress.writing(write(github, &step, &there.releases)).await {
+                Ok(()) => {
+                    change.note(&step);
+                    patience.renew();
+                    steps += 1;
+                }
                 // Somebody else was faster: look at what is there now.
-                Ok(()) | Err(Error::AlreadyExists { .. } | Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(Error::AlreadyExists { .. } | Error::NotFound { .. }) => steps += 1,
+                // Nobody knows what became of it: look at what is there, and go on from that.
+                Err(error) => {
+                    patience.wait_out(error).await?;
+                    change.note(&step);
+                }
             }
-            there = There::read(github, self.subject.tag).await?;
+            there = self.there().await?;
         }
         Err(Failure::NeverSettled(format!(
             "the release {} is still not as it should be after {MAX_STEPS} writes: something else changes it; run this workflow again",
             self.subject.tag
         )))
+    }
+
+    async fn there(&self) -> Result<There, Error> {
+        let lock_name = self.context.inputs.lock_file.as_str();
+        self.context.patiently(async || There::read(&self.context.github, self.subject.tag, lock_name).await).await
+    }
+
+    /// Whether a full release of this tag is the latest.
+    fn latest(&self, releases: &[Release]) -> bool {
+        let by_semver = || versions::is_latest(self.subject.tag, releases);
+        self.completeness == Completeness::Full && self.context.inputs.make_latest.unwrap_or_else(by_semver)
     }
 
     fn done(&self, there: &There, release: u64, change: Change) -> Published {
@@ -132,8 +154,6 @@ impl Publisher<'_> {
         }
         // A partial is marked as a pre-release, so that it is never latest and can heal in place even when frozen.
         let prerelease = !full || inputs.prerelease.unwrap_or_else(|| subject.tag.is_prerelease());
-        let latest =
-            full && !prerelease && inputs.make_latest.unwrap_or_else(|| versions::is_latest(subject.tag, releases));
         let url = subject.repository_url;
         let full_changelog_url = match previous {
             Some(previous) => format!("{url}/compare/{previous}...{}", subject.tag),
@@ -147,7 +167,7 @@ impl Publisher<'_> {
             status: if full { LineStatus::Full } else { LineStatus::Partial },
             title,
             prerelease,
-            latest,
+            latest: self.latest(releases),
             publish: !self.stays_draft(),
             adopt_drafts: inputs.adopt_drafts,
             head: body::head(subject, &inputs.notes, judgements),
@@ -226,6 +246,17 @@ impl Publisher<'_> {
     }
 }
 
+impl Change {
+    /// A write was made.
+    fn note(&mut self, step: &Step) {
+        if matches!(step, Step::Create(_)) {
+            *self = Self::Created;
+        } else if *self == Self::Unchanged {
+            *self = Self::Updated;
+        }
+    }
+}
+
 fn page_text(title: &str, prerelease: bool, body: &str) -> String {
     format!("title: {title}\nprerelease: {prerelease}\n\n{}\n", body.replace('\r', ""))
 }
@@ -238,7 +269,7 @@ struct There {
 
 impl There {
     /// By list, which shows drafts, and by tag, which a lagging list may lack.
-    async fn read(github: &GitHub, tag: &ReleaseTag) -> Result<Self, Error> {
+    async fn read(github: &GitHub, tag: &ReleaseTag, lock_name: &str) -> Result<Self, Error> {
         let (releases, by_tag, latest) =
             tokio::join!(github.releases(), github.release_by_tag(tag.as_str()), github.latest_release());
         let (mut releases, latest) = (releases?, latest?);
@@ -247,32 +278,27 @@ impl There {
         {
             releases.push(release);
         }
-        Ok(Self { releases, latest: latest.map(|release| release.id) })
-    }
-
-    /// Servers that compute no digest of an asset: its content is read.
-    async fn fill_digests(&mut self, github: &GitHub, wanted: &Wanted) -> Result<(), Error> {
-        let of_tag = self.releases.iter_mut().filter(|release| release.tag_name == wanted.tag.as_str());
-        let unknown = |asset: &&mut Asset| {
-            !wanted.lock_name.is_empty() && asset.name.starts_with(&wanted.lock_name) && asset.digest.is_none()
-        };
+        // Servers that compute no digest of an asset: its content is read.
+        let of_tag = releases.iter_mut().filter(|release| release.tag_name == tag.as_str());
+        let unknown =
+            |asset: &&mut Asset| !lock_name.is_empty() && asset.name.starts_with(lock_name) && asset.digest.is_none();
         for asset in of_tag.flat_map(|release| &mut release.assets).filter(unknown) {
             if let Some(content) = github.asset_content(asset.id).await? {
                 asset.set_content(&content);
             }
         }
-        Ok(())
+        Ok(Self { releases, latest: latest.map(|release| release.id) })
     }
 }
 
 /// Makes one write.
-async fn write(github: &GitHub, step: &Step) -> Result<(), Error> {
+async fn write(github: &GitHub, step: &Step, releases: &[Release]) -> Result<(), Error> {
     match step {
         Step::Create(fields) => github.create_release(&new_release(fields)).await.map(drop),
         Step::Update { release, fields } => github.update_release(*release, &change(fields)).await.map(drop),
         Step::DeleteTwin(release) => github.delete_release(*release).await,
         Step::Upload { release, name, text } => {
-            let Some(page) = github.release(*release).await? else { return Ok(()) };
+            let Some(page) = releases.iter().find(|page| page.id == *release) else { return Ok(()) };
             let content = text.clone().into_bytes().into();
             github.upload_asset(&page.upload_url, name, "application/json", content).await.map(drop)
         }
@@ -296,8 +322,8 @@ fn new_release(fields: &Fields) -> NewRelease {
 
 fn change(fields: &Fields) -> ReleaseChange {
     ReleaseChange {
-        tag_name: Some(fields.tag.clone()),
-        target_commitish: Some(fields.commit.clone()),
+        tag_name: (!fields.frozen).then(|| fields.tag.clone()),
+        target_commitish: (!fields.frozen).then(|| fields.commit.clone()),
         name: Some(fields.title.clone()),
         body: Some(fields.body.clone()),
         draft: fields.draft,

@@ -46,10 +46,10 @@ pub(crate) struct ReleasePage {
 }
 
 /// What is known so far.
-#[derive(Debug, Default)]
-struct Known {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
     target: Option<Target>,
-    workflows: BTreeMap<ServiceName, String>,
+    pub(crate) workflows: BTreeMap<ServiceName, String>,
     judgements: Vec<Judgement>,
     lives: Vec<Life>,
     previous_tag: Option<ReleaseTag>,
@@ -75,17 +75,16 @@ impl Progress {
         &self.console
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A tag is being worked on; what was known of another is forgotten.
-    pub(crate) fn begin(&self, target: &Target, workflows: &BTreeMap<ServiceName, String>, started: Timestamp) {
+    pub(crate) fn begin(&self, target: &Target, started: Timestamp) {
         let mut known = self.known();
         let (writing, cancelled) = (known.writing, known.cancelled);
         *known = Known {
             target: Some(target.clone()),
-            workflows: workflows.clone(),
             started: Some(started),
             now: Some(started),
             writing,

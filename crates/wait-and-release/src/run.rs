@@ -17,7 +17,7 @@ use crate::discover::discover;
 use crate::failure::Failure;
 use crate::observe::{Observer, Service};
 use crate::publish::{Published, Publisher};
-use crate::report::{Progress, Status};
+use crate::report::{Change, Known, Progress, Status};
 use crate::target::{Target, Targets, targets};
 
 /// How often a decision may be overtaken by the world before the run gives up.
@@ -38,29 +38,41 @@ impl Ended {
     }
 }
 
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        tracing::error!("{failure}");
+        Self::new(Status::Failed, failure.exit_code(), failure.to_string())
+    }
+}
+
 /// Runs to the end.
 pub(crate) async fn run(context: &Context, progress: &Progress) -> Result<Ended, Failure> {
     match targets(context).await? {
         Targets::One(target) => release(context, progress, target, context.waiting).await,
         Targets::Sweep(targets) => {
             // The worst end is reported, the newest tag's among equals.
-            let mut worst: Option<(Ended, Target)> = None;
+            let mut worst: Option<(Ended, Known)> = None;
             for target in targets {
-                let ended = release(context, progress, target.clone(), false).await?;
+                let ended = release(context, progress, target, false).await.unwrap_or_else(Ended::from);
                 if worst.as_ref().is_none_or(|(known, _)| ended.exit > known.exit) {
-                    worst = Some((ended, target));
+                    worst = Some((ended, progress.known().clone()));
                 }
             }
-            let nothing = "no tag carries a signal of ours without a full release: nothing to do";
-            Ok(worst.map_or_else(|| Ended::new(Status::Complete, 0, nothing), |(ended, _)| ended))
+            let Some((ended, known)) = worst else {
+                let nothing = "no tag carries a signal of ours without a full release: nothing to do";
+                return Ok(Ended::new(Status::Complete, 0, nothing));
+            };
+            *progress.known() = known;
+            Ok(ended)
         }
     }
 }
 
 /// Brings the release of one tag about. A tag that moves meanwhile starts it over.
 async fn release(context: &Context, progress: &Progress, mut target: Target, waiting: bool) -> Result<Ended, Failure> {
+    let mut change = Change::Unchanged;
     for _ in 0..MAX_RESTARTS {
-        match release_at(context, progress, &target, waiting).await {
+        match release_at(context, progress, &target, waiting, &mut change).await {
             Err(Failure::TagMoved(commit)) => {
                 tracing::warn!(
                     "the tag {} moved from {} to {}: starting over",
@@ -76,10 +88,18 @@ async fn release(context: &Context, progress: &Progress, mut target: Target, wai
     Err(Failure::NeverSettled(format!("the tag {} keeps moving: run this workflow again when it stays", target.tag)))
 }
 
-async fn release_at(context: &Context, progress: &Progress, target: &Target, waiting: bool) -> Result<Ended, Failure> {
+/// `change`: what this run has done to the release so far.
+async fn release_at(
+    context: &Context,
+    progress: &Progress,
+    target: &Target,
+    waiting: bool,
+    change: &mut Change,
+) -> Result<Ended, Failure> {
     let started = context.started();
+    progress.begin(target, started);
     let (services, workflows) = services(context, target).await?;
-    progress.begin(target, &workflows, started);
+    progress.known().workflows.clone_from(&workflows);
     let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
     tracing::info!("{} at {}: {} ({})", target.tag, target.commit.short(), count(&names), names.join(", "));
     if target.tag.semver().is_none() {
@@ -101,8 +121,8 @@ async fn release_at(context: &Context, progress: &Progress, target: &Target, wai
         },
         rules: rules(context, target, waiting),
     };
-    let mut observer = Observer::new(context, target.clone(), &services, started);
-    run.to_the_end(&mut observer).await
+    let mut observer = Observer::new(context, target.clone(), &services, (started, waiting));
+    run.to_the_end(&mut observer, change).await
 }
 
 fn count(names: &[&str]) -> String {
@@ -137,7 +157,7 @@ async fn services(
         let listed = |entry: &ServiceEntry| (entry.name.clone(), !entry.optional, entry.image.clone(), None);
         entries.iter().map(listed).collect()
     } else {
-        let files = context.github.workflow_files(&target.commit).await?;
+        let files = context.patiently(async || context.github.workflow_files(&target.commit).await).await?;
         let found = discover(&files, &target.tag)
             .map_err(|problems| Failure::BadInput(format!("`services: auto`: {}", problems.join("; "))))?;
         if found.is_empty() {
@@ -172,7 +192,7 @@ impl Run<'_> {
         decide(observer.evidence(), &self.rules, observer.now())
     }
 
-    async fn to_the_end(&self, observer: &mut Observer<'_>) -> Result<Ended, Failure> {
+    async fn to_the_end(&self, observer: &mut Observer<'_>, change: &mut Change) -> Result<Ended, Failure> {
         let mut log = Log::new(self.context);
         let mut restarts = 0;
         observer.first_look().await?;
@@ -184,7 +204,7 @@ impl Run<'_> {
             log.changes(&decision.judgements);
             match decision.next {
                 Next::Wait { until } => {
-                    log.heartbeat(&decision, observer.evidence().started, now);
+                    log.heartbeat(&decision, observer, now);
                     observer.watch(&decision, until.min(log.next_heartbeat(now))).await?;
                 }
                 Next::AskOtherRuns => observer.ask_other_runs().await,
@@ -203,7 +223,7 @@ impl Run<'_> {
                         decision: &decision,
                         completeness,
                     };
-                    match publisher.publish(observer, |observer| self.decide(observer)).await? {
+                    match publisher.publish(observer, |observer| self.decide(observer), change).await? {
                         Published::Done(page) => {
                             self.progress.set_release(page);
                             return Ok(self.released(&decision, completeness));
@@ -222,6 +242,7 @@ impl Run<'_> {
                     }
                 }
                 Next::Withhold => {
+                    observer.same_tag().await?;
                     let decision = self.with_reasons(observer, decision).await;
                     let fails = self.context.inputs.on_missing != OnMissing::None;
                     let status = if fails { Status::Failed } else { Status::Partial };
@@ -229,10 +250,15 @@ impl Run<'_> {
                     return Ok(self.withheld(&decision, status, &reason));
                 }
                 Next::NothingReady => {
+                    observer.same_tag().await?;
                     let decision = self.with_reasons(observer, decision).await;
                     return Ok(self.withheld(&decision, Status::Failed, "not one image is ready"));
                 }
                 Next::Unknown => {
+                    observer.same_tag().await?;
+                    if observer.look_at_unseen().await {
+                        continue;
+                    }
                     let reason =
                         format!("it cannot be told whether these are there: {}", unknown(&decision.judgements));
                     return Ok(self.withheld(&decision, Status::Failed, &reason));
@@ -351,12 +377,12 @@ impl<'a> Log<'a> {
         }
     }
 
-    fn heartbeat(&mut self, decision: &Decision, started: Timestamp, now: Timestamp) {
+    fn heartbeat(&mut self, decision: &Decision, observer: &Observer<'_>, now: Timestamp) {
         if self.last.elapsed() >= HEARTBEAT {
-            let waited = now.duration_since(started).unsigned_abs();
+            let waited = now.duration_since(observer.evidence().started).unsigned_abs();
             let left = decision.deadline.duration_since(now).unsigned_abs();
             let budget = self.context.github.budget().rate_limit().map(|limit| limit.remaining);
-            let line = log::heartbeat(&decision.judgements, waited, left, budget);
+            let line = log::heartbeat(&decision.judgements, waited, left, observer.next_look(), budget);
             tracing::info!("{line}");
             self.last = Instant::now();
         }

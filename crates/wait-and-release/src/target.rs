@@ -4,7 +4,6 @@ use domain::release::versions;
 use domain::repository::CommitSha;
 use domain::signal::Signals;
 use domain::version::ReleaseTag;
-use github::GitHub;
 use jiff::Timestamp;
 use runner::{Event, Runner, WorkflowRun};
 
@@ -67,15 +66,14 @@ fn named(input: Option<&ReleaseTag>, runner: &Runner, event: &Event) -> Named {
 
 /// Finds the tag, which must exist as `refs/tags/<tag>`, and peels it to its commit.
 pub(crate) async fn targets(context: &Context) -> Result<Targets, Failure> {
-    let github = &context.github;
     let (name, source) = match named(context.inputs.tag.as_ref(), &context.runner, &context.event) {
         Named::Tag(name, source) => (name, source),
-        Named::Version(version) => return version_target(&version, github).await.map(Targets::One),
+        Named::Version(version) => return version_target(&version, context).await.map(Targets::One),
         Named::Run(run) => return run_target(&run, context).await,
         Named::Nothing => return sweep(context).await.map(Targets::Sweep),
     };
     let tag: ReleaseTag = name.parse().map_err(|error| Failure::BadInput(format!("`tag` (from {source}): {error}")))?;
-    let Some(commit) = github.tag(tag.as_str()).await? else {
+    let Some(commit) = commit_of(&tag, context).await? else {
         return Err(Failure::BadInput(format!(
             "`tag` (from {source}): there is no tag {tag} in {}: push it first, or name one that exists",
             context.repository
@@ -84,13 +82,18 @@ pub(crate) async fn targets(context: &Context) -> Result<Targets, Failure> {
     Ok(Targets::One(Target { tag, commit, triggered: None }))
 }
 
+/// The commit of a tag; `None` when there is no such tag.
+async fn commit_of(tag: &ReleaseTag, context: &Context) -> Result<Option<CommitSha>, Failure> {
+    Ok(context.patiently(async || context.github.tag(tag.as_str()).await).await?)
+}
+
 /// `client_payload.version`: the tag is `v{version}` or `{version}`, whichever exists.
-async fn version_target(version: &str, github: &GitHub) -> Result<Target, Failure> {
+async fn version_target(version: &str, context: &Context) -> Result<Target, Failure> {
     let mut found = Vec::new();
     for name in [format!("v{version}"), version.to_owned()] {
         let tag: ReleaseTag =
             name.parse().map_err(|error| Failure::BadInput(format!("`client_payload.version`: {error}")))?;
-        if let Some(commit) = github.tag(tag.as_str()).await? {
+        if let Some(commit) = commit_of(&tag, context).await? {
             found.push(Target { tag, commit, triggered: None });
         }
     }
@@ -109,7 +112,7 @@ async fn run_target(run: &WorkflowRun, context: &Context) -> Result<Targets, Fai
     let of_tag = matches!(run.event.as_deref(), Some("push" | "workflow_dispatch"));
     let tag = run.head_branch.as_deref().filter(|_| of_tag).and_then(|branch| branch.parse::<ReleaseTag>().ok());
     if let Some(tag) = tag {
-        let commit = context.github.tag(tag.as_str()).await?.filter(|commit| run.head_sha.as_ref() == Some(commit));
+        let commit = commit_of(&tag, context).await?.filter(|commit| run.head_sha.as_ref() == Some(commit));
         if let Some(commit) = commit {
             return Ok(Targets::One(Target { tag, commit, triggered: run.created_at }));
         }
@@ -121,18 +124,18 @@ async fn run_target(run: &WorkflowRun, context: &Context) -> Result<Targets, Fai
 /// The newest semver tags that carry a signal of ours and have no full release.
 async fn sweep(context: &Context) -> Result<Vec<Target>, Failure> {
     let github = &context.github;
-    let releases = github.releases().await?;
+    let releases = context.patiently(async || github.releases().await).await?;
     let is_full = |tag: &ReleaseTag| {
         releases.iter().any(|release| release.tag_name == tag.as_str() && versions::is_full(release))
     };
-    let names = github.tags_with_prefix("").await?;
+    let names = context.patiently(async || github.tags_with_prefix("").await).await?;
     let mut tags: Vec<ReleaseTag> = names.iter().filter_map(|name| name.parse().ok()).collect();
     tags.retain(|tag: &ReleaseTag| tag.semver().is_some() && !is_full(tag));
     tags.sort_by(|a, b| b.precedence(a).unwrap_or(std::cmp::Ordering::Equal));
     let mut found = Vec::new();
     for tag in tags.into_iter().take(SWEEP_EXAMINED) {
-        let Some(commit) = github.tag(tag.as_str()).await? else { continue };
-        let statuses = github.statuses(&commit).await?;
+        let Some(commit) = commit_of(&tag, context).await? else { continue };
+        let statuses = context.patiently(async || github.statuses(&commit).await).await?;
         if Signals::read(&statuses, &tag, &context.server_url, &context.repository).first_at.is_some() {
             found.push(Target { tag, commit, triggered: None });
         }

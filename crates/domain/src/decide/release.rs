@@ -33,9 +33,10 @@ fn next(judgements: &[Judgement], evidence: &Evidence, rules: &Rules, now: Times
     if required().next().is_none() {
         return Next::NoRequiredService;
     }
-    // An optional image is waited for only while its build says that it runs.
+    // An optional image is waited for only while its build says that it runs, and until the look that follows.
     let waited_for = |judgement: &&Judgement| {
-        judgement.standing == Standing::Pending && (judgement.required || judgement.verdict == Verdict::Building)
+        let is_open = judgement.verdict == Verdict::Building || judgement.reason == Reason::NotLookedYet;
+        judgement.standing == Standing::Pending && (judgement.required || is_open)
     };
     let pending: Vec<&Judgement> = judgements.iter().filter(waited_for).collect();
     if now < deadline && !pending.is_empty() {

@@ -102,6 +102,34 @@ impl Span<'_> {
     }
 }
 
+/// Whether a line stands in a code fence.
+#[derive(Default)]
+struct Fence(Option<&'static str>);
+
+impl Fence {
+    /// Goes over one trimmed line; true when it is a fence or stands in one.
+    fn takes(&mut self, line: &str) -> bool {
+        let ticks = ["```", "~~~"].into_iter().find(|ticks| line.starts_with(ticks));
+        match (self.0, ticks) {
+            (None, Some(_)) => self.0 = ticks,
+            (Some(_), Some(_)) if self.0 == ticks => self.0 = None,
+            (Some(_), _) => {}
+            (None, None) => return false,
+        }
+        true
+    }
+
+    /// `text` with the fence closed that it leaves open: what follows would be a quotation.
+    fn close(text: &str) -> String {
+        let mut fence = Self::default();
+        for line in text.lines() {
+            fence.takes(line.trim());
+        }
+        let end = text.trim_end();
+        fence.0.map_or_else(|| end.to_owned(), |ticks| format!("{end}\n{ticks}"))
+    }
+}
+
 /// Line ends do not count: GitHub's own editor turns them all into CR LF.
 fn hash(content: &str) -> String {
     hex(&Sha256::digest(content.replace('\r', "").as_bytes()))
@@ -110,17 +138,17 @@ fn hash(content: &str) -> String {
 impl<'a> Body<'a> {
     /// Takes `text` apart. Markers inside a code fence are a person's quotation, not markers.
     pub fn read(text: &'a str) -> Self {
-        let (mut begins, mut ends, mut offset, mut fence) = (Vec::new(), Vec::new(), 0, None::<&str>);
+        let (mut begins, mut ends, mut offset, mut fence) = (Vec::new(), Vec::new(), 0, Fence::default());
         for line in text.split_inclusive('\n') {
             let (start, trimmed) = (offset, line.trim());
             offset += line.len();
-            let ticks = ["```", "~~~"].into_iter().find(|ticks| trimmed.starts_with(ticks));
-            match (fence, ticks) {
-                (None, Some(ticks)) => fence = Some(ticks),
-                (Some(open), Some(ticks)) if open == ticks => fence = None,
-                (None, None) if trimmed.starts_with(BEGIN.trim_end()) => begins.push((start, offset, trimmed)),
-                (None, None) if trimmed == END => ends.push((start, offset)),
-                (Some(_), _) | (None, None) => {}
+            if fence.takes(trimmed) {
+                continue;
+            }
+            if trimmed.starts_with(BEGIN.trim_end()) {
+                begins.push((start, offset, trimmed));
+            } else if trimmed == END {
+                ends.push((start, offset));
             }
         }
         let span = |begin: &(usize, usize, &str), end: &(usize, usize)| Span {
@@ -229,11 +257,11 @@ impl Content {
     /// The block, and whether the changelog had to be cut so that it and `around` fit into a body.
     fn write(&self, above: bool, moved: bool, around: usize) -> (String, bool) {
         let with = |changelog: Option<&str>| {
-            let mut content = format!("{}\n", self.head.trim_end());
+            let mut content = format!("{}\n", Fence::close(&self.head));
             if moved {
                 let _ = write!(content, "\n{CHANGELOG_MOVED}\n");
             } else if let Some(changelog) = changelog {
-                let _ = write!(content, "\n{CHANGELOG}\n{}\n", changelog.trim());
+                let _ = write!(content, "\n{CHANGELOG}\n{}\n", Fence::close(changelog.trim()));
             }
             let line = Line { above, hash: hash(&content), ..self.line.clone() };
             format!("{}\n{content}{END}\n", line.write())
@@ -244,6 +272,8 @@ impl Content {
         if over == 0 {
             return (whole, false);
         }
+        // The room that closing a fence in the middle of it may take.
+        let over = over + "\n```".len();
         let link = format!(
             "\n\n[The changelog is longer than a release can hold: read all of it]({})",
             self.full_changelog_url
@@ -251,7 +281,7 @@ impl Content {
         let keep = changelog.chars().count().saturating_sub(over + link.chars().count());
         let end = changelog.char_indices().nth(keep).map_or(changelog.len(), |(at, _)| at);
         let cut = changelog[..end].rfind('\n').map_or("", |at| &changelog[..at]);
-        (with(Some(&format!("{}{link}", cut.trim_end()))), true)
+        (with(Some(&format!("{}{link}", Fence::close(cut)))), true)
     }
 }
 
@@ -349,6 +379,21 @@ mod tests {
         let body = write(&text, &content("table", None));
         assert!(Body::read(&body).span().unwrap().is_intact());
         assert!(body.ends_with(&text));
+    }
+
+    #[test]
+    fn a_fence_that_is_left_open_ends_with_the_text_that_opened_it() {
+        for ticks in ["```", "~~~"] {
+            let content = content(&format!("notes\n{ticks}md\nx"), Some(&format!("* log\n{ticks}rust\nfn main")));
+            let once = write("", &content);
+            assert!(Body::read(&once).span().unwrap().is_intact(), "{once}");
+            assert_eq!(write(&once, &content), once);
+            assert_eq!(once.matches(ticks).count(), 4, "{once}");
+        }
+        let long = format!("{}```\n{}", "* line\n".repeat(9_000), "code\n".repeat(30_000));
+        let once = write("", &content("head", Some(&long)));
+        assert!(once.chars().count() <= BODY_LIMIT && Body::read(&once).span().unwrap().is_intact());
+        assert_eq!(write(&once, &content("head", Some(&long))), once);
     }
 
     #[test]

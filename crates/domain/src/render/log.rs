@@ -24,16 +24,23 @@ pub fn image(judgement: &Judgement) -> String {
 }
 
 /// The line that says what is waited for when nothing has changed for a while.
-pub fn heartbeat(judgements: &[Judgement], waited: Duration, left: Duration, budget_left: Option<u64>) -> String {
+pub fn heartbeat(
+    judgements: &[Judgement],
+    waited: Duration,
+    left: Duration,
+    next_look: Option<Duration>,
+    budget_left: Option<u64>,
+) -> String {
+    let next = next_look.map(|next| format!("; next look in {}", duration(next))).unwrap_or_default();
     let pending: Vec<String> = judgements
         .iter()
         .filter(|judgement| judgement.standing == Standing::Pending)
         .map(|judgement| format!("{} ({})", judgement.service, verdict(judgement.verdict)))
         .collect();
     let ready = judgements.iter().filter(|judgement| judgement.standing == Standing::Ready).count();
-    let budget = budget_left.map(|left| format!(", {left} GitHub API requests left this hour")).unwrap_or_default();
+    let budget = budget_left.map(|left| format!("; {left} GitHub API requests left this hour")).unwrap_or_default();
     format!(
-        "{ready} of {} images ready; waiting for {} since {}, for at most {} more{budget}",
+        "{ready} of {} images ready; waiting for {} since {}, for at most {} more{next}{budget}",
         judgements.len(),
         pending.join(", "),
         duration(waited),

@@ -102,6 +102,8 @@ pub struct Fields {
     pub tag: String,
     /// `target_commitish`.
     pub commit: CommitSha,
+    /// True when both of them are frozen, so that they are not sent.
+    pub frozen: bool,
     /// The title.
     pub title: String,
     /// The text.
@@ -291,6 +293,7 @@ impl Wanted {
         Fields {
             tag: self.tag.to_string(),
             commit: self.commit.clone(),
+            frozen: existing.is_some_and(|release| release.immutable),
             title,
             body: body.with(&content),
             prerelease,
