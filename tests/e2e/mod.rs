@@ -1,0 +1,11 @@
+//! Real input: a real registry, images pushed by `skopeo` and by `oci-client`, and the real binary as a process. GitHub
+//! alone is simulated. Run by `tests/e2e/registry.sh`, which says through the environment where the registries are.
+
+mod differential;
+mod image;
+mod place;
+mod program;
+mod push;
+mod readers;
+mod shop;
+mod stories;

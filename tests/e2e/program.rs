@@ -1,0 +1,166 @@
+//! The real `wait-and-release`, built by cargo and started as a runner starts it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use runner::Environment;
+use serde_json::Value;
+
+use crate::stage::{Ended, TOKEN};
+
+/// What ring's build script watches.
+const FOR_THIS_PACKAGE: [&str; 7] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
+/// The binary. Cargo tells tests the path of their own package's binaries alone (`CARGO_BIN_EXE_…`), so it is asked.
+static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+    let cargo = Environment::capture().get("CARGO").unwrap_or("cargo").to_owned();
+    let mut build = Command::new(cargo);
+    // What cargo says to this test of its own package makes ring, and all that stands on it, be built again.
+    for name in FOR_THIS_PACKAGE {
+        build.env_remove(name);
+    }
+    build.args(["build", "--quiet", "--package", "wait-and-release", "--message-format=json-render-diagnostics"]);
+    build.current_dir(root()).stderr(Stdio::inherit());
+    let built = build.output().unwrap();
+    assert!(built.status.success(), "wait-and-release does not build");
+    let messages = String::from_utf8(built.stdout).unwrap();
+    let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executables.next_back().expect("cargo names the executable")
+});
+
+/// Builds the binary, if no test has yet.
+pub(crate) async fn binary() -> &'static Path {
+    tokio::task::spawn_blocking(|| BINARY.as_path()).await.unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// One step of a job that uses the action: what the runner would set.
+pub(crate) struct Step {
+    variables: BTreeMap<String, String>,
+    folder: tempfile::TempDir,
+}
+
+impl Step {
+    /// The step in a run that a push of `v1.0.0` started. Every input that `action.yml` declares is handed over, with
+    /// its default.
+    pub(crate) fn of_tag_push(api_url: &str, commit: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut step = Self { variables: BTreeMap::new(), folder };
+        for (name, value) in [
+            ("HOME", "/github/home"),
+            ("CI", "true"),
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_ACTION", "__org_release-actions_wait-and-release"),
+            ("GITHUB_ACTION_REPOSITORY", "org/release-actions"),
+            ("GITHUB_ACTION_REF", "v1"),
+            ("GITHUB_ACTOR", "alice"),
+            ("GITHUB_ACTOR_ID", "1"),
+            ("GITHUB_TRIGGERING_ACTOR", "alice"),
+            ("GITHUB_API_URL", api_url),
+            ("GITHUB_SERVER_URL", "https://github.com"),
+            ("GITHUB_REPOSITORY", "octo/shop"),
+            ("GITHUB_REPOSITORY_OWNER", "octo"),
+            ("GITHUB_JOB", "release"),
+            ("GITHUB_RUN_ID", "900"),
+            ("GITHUB_RUN_NUMBER", "9"),
+            ("GITHUB_RUN_ATTEMPT", "1"),
+            ("GITHUB_WORKFLOW", "release-notes"),
+            ("GITHUB_BASE_REF", ""),
+            ("GITHUB_HEAD_REF", ""),
+            ("RUNNER_OS", "Linux"),
+            ("RUNNER_ARCH", "X64"),
+            ("RUNNER_ENVIRONMENT", "github-hosted"),
+        ] {
+            step.set(name, value);
+        }
+        for (variable, file) in [
+            ("GITHUB_OUTPUT", "output"),
+            ("GITHUB_STEP_SUMMARY", "summary"),
+            ("GITHUB_STATE", "state"),
+            ("GITHUB_ENV", "env"),
+            ("GITHUB_PATH", "path"),
+        ] {
+            let path = step.path(file);
+            std::fs::write(&path, "").unwrap();
+            step.set(variable, &path.display().to_string());
+        }
+        let folder = step.folder.path().display().to_string();
+        step.set("GITHUB_WORKSPACE", &folder).set("RUNNER_TEMP", &folder);
+        step.declared_inputs(api_url);
+        step.event("push", "refs/tags/v1.0.0", "{}");
+        step.set("GITHUB_SHA", commit);
+        step
+    }
+
+    fn declared_inputs(&mut self, api_url: &str) {
+        let action = std::fs::read_to_string(root().join("actions/wait-and-release/action.yml")).unwrap();
+        let action: Value = serde_saphyr::from_str(&action).unwrap();
+        for (name, input) in action["inputs"].as_object().unwrap() {
+            let default = input["default"].as_str().unwrap_or_default();
+            let default = default.replace("${{ github.token }}", TOKEN).replace("${{ github.api_url }}", api_url);
+            self.input(name, &default);
+        }
+    }
+
+    /// Makes it a run of another event. `payload` is what `GITHUB_EVENT_PATH` holds.
+    pub(crate) fn event(&mut self, name: &str, git_ref: &str, payload: &str) -> &mut Self {
+        let path = self.path("event.json");
+        std::fs::write(&path, payload).unwrap();
+        let workflow = format!("octo/shop/.github/workflows/release-notes.yml@{git_ref}");
+        let short = git_ref.rsplit('/').next().unwrap_or_default();
+        let kind = if git_ref.starts_with("refs/tags/") { "tag" } else { "branch" };
+        self.set("GITHUB_EVENT_NAME", name).set("GITHUB_EVENT_PATH", &path.display().to_string());
+        self.set("GITHUB_REF", git_ref).set("GITHUB_REF_NAME", short).set("GITHUB_REF_TYPE", kind);
+        self.set("GITHUB_WORKFLOW_REF", &workflow)
+    }
+
+    /// Sets an input.
+    pub(crate) fn input(&mut self, name: &str, value: &str) -> &mut Self {
+        self.set(&format!("INPUT_{}", name.to_uppercase()), value)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> &mut Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs the step to its end.
+    pub(crate) async fn run(&self) -> Ended {
+        let mut process = tokio::process::Command::new(binary().await);
+        process.env_clear().envs(&self.variables).current_dir(self.folder.path()).kill_on_drop(true);
+        let output = process.output().await.unwrap();
+        let log = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let exit = output.status.code().unwrap_or_else(|| panic!("{}: {log}", output.status));
+        let read = |file: &str| std::fs::read_to_string(self.path(file)).unwrap();
+        Ended { exit: exit.try_into().unwrap(), outputs: outputs(&read("output")), log, summary: read("summary") }
+    }
+}
+
+/// Reads the entries of `GITHUB_OUTPUT`: `name<<DELIMITER`, lines, `DELIMITER`.
+fn outputs(text: &str) -> BTreeMap<String, String> {
+    let (mut outputs, mut lines) = (BTreeMap::new(), text.lines());
+    while let Some(line) = lines.next() {
+        let (name, delimiter) = line.split_once("<<").unwrap();
+        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
+        outputs.insert(name.to_owned(), value.join("\n"));
+    }
+    outputs
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# The end-to-end tests on real input: starts two docker-registries on loopback, one with an account and one without, runs
+# the tests that are ignored otherwise, and stops what it started. Installs Debian's packages where they are missing
+# (as root). Arguments go to the test program: `tests/e2e/registry.sh stories`.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/e2e/docker-registry.sh
+source "$root/tests/e2e/docker-registry.sh"
+
+install_missing docker-registry:docker-registry skopeo:skopeo htpasswd:apache2-utils curl:curl
+
+user=ci
+password=s3cret
+htpasswd -Bbn -C 5 "$user" "$password" >"$folder/htpasswd"
+
+start_registry locked "auth:
+  htpasswd:
+    realm: basic-realm
+    path: $folder/htpasswd"
+E2E_LOCKED_REGISTRY=$address
+start_registry open
+E2E_OPEN_REGISTRY=$address
+export E2E_LOCKED_REGISTRY E2E_OPEN_REGISTRY E2E_USER=$user E2E_PASSWORD=$password
+
+cd "$root"
+cargo test --package tests -- --ignored "e2e::${1:-}"

@@ -1,0 +1,13 @@
+//! Whole runs, one file per story.
+
+mod crashes;
+mod discovery;
+mod input;
+mod looking;
+mod main_job;
+mod people;
+mod publishing;
+mod safety;
+mod together;
+mod verdicts;
+mod waiting;

@@ -1,0 +1,251 @@
+//! What people wrote survives, a full release is never lessened, and a tag that moves is followed.
+
+use sim::Release;
+
+use crate::stage::{MINUTE, SECOND, Scene, Stage, image_of};
+
+fn built() -> Stage {
+    let stage = Stage::with("api");
+    stage.build("api");
+    stage
+}
+
+/// A stage that stands at a published partial release without `web`.
+async fn partial() -> Stage {
+    let stage = Stage::with("api web");
+    stage.build("api");
+    stage.at(SECOND, |scene| scene.fail("web"));
+    stage.run().await.is("partial", 0);
+    stage
+}
+
+fn edit(stage: &Stage, change: impl FnOnce(&mut Release)) {
+    stage.world.edit_release(stage.release().id, change);
+}
+
+/// The tag moves to a new commit, whose image of `api` is built there.
+fn move_tag(scene: &Scene) -> String {
+    let commit = scene.world.commit("a hotfix");
+    scene.world.move_tag(&scene.tag, &commit);
+    let moved = Scene { commit, ..scene.clone() };
+    moved.build("api");
+    moved.commit
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_a_person_made_keeps_its_title_flag_and_text() {
+    let stage = built();
+    let id = stage.world.add_release("v1.0.0", |release| {
+        release.name = Some("The big one".into());
+        release.body = Some("Our words.\r\n\r\n<!-- mine -->\r\n".into());
+        release.prerelease = true;
+    });
+    stage.run().await.is("complete", 0);
+    let release = stage.release();
+    assert_eq!((release.id, release.name.as_deref(), release.prerelease), (id, Some("The big one"), true));
+    assert!(stage.body().ends_with("Our words.\r\n\r\n<!-- mine -->\r\n"), "{:?}", stage.body());
+    assert!(release.asset("images.lock.json").is_some() && stage.body().contains("### Images"));
+    assert_eq!(stage.run().await.output("release-change"), "unchanged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_title_is_filled_and_one_that_a_person_wrote_later_stays() {
+    let stage = built();
+    stage.world.add_release("v1.0.0", |_| ());
+    stage.run().await.is("complete", 0);
+    assert_eq!(stage.release().name.as_deref(), Some("v1.0.0"));
+
+    let stage = partial().await;
+    edit(&stage, |release| {
+        release.name = Some("Named by hand".into());
+    });
+    stage.rebuild("web");
+    stage.run().await.is("complete", 0);
+    assert_eq!((stage.release().name.as_deref(), stage.release().prerelease), (Some("Named by hand"), false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flag_that_a_person_set_stays() {
+    let stage = built();
+    stage.run().await.is("complete", 0);
+    edit(&stage, |release| release.prerelease = true);
+    stage.run().await.is("complete", 0);
+    assert!(stage.release().prerelease);
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_around_our_block_survives_a_heal_byte_for_byte() {
+    let stage = partial().await;
+    edit(&stage, |release| {
+        let block = release.body.take().unwrap().replace('\n', "\r\n");
+        release.body = Some(format!("Above.\r\n\r\n{block}\r\nBelow  \n```\nopen fence, @someone"));
+    });
+    stage.rebuild("web");
+    stage.run().await.is("complete", 0);
+    let body = stage.body();
+    assert!(
+        body.starts_with("Above.\r\n\r\n<!-- ") && body.ends_with("\r\nBelow  \n```\nopen fence, @someone"),
+        "{body:?}"
+    );
+    assert!(!body.contains("WARNING"));
+    assert_eq!(stage.run().await.output("release-change"), "unchanged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_that_a_person_changed_is_moved_below_unchanged_and_once() {
+    let stage = partial().await;
+    edit(&stage, |release| {
+        release.body = release.body.take().map(|body| body.replace("### Images", "### Images\n\nMy remark."));
+    });
+    stage.rebuild("web");
+    stage.run().await.is("complete", 0);
+    let body = stage.body();
+    assert_eq!(body.matches("My remark.").count(), 1, "{body}");
+    assert!(body.find("release-actions:end").unwrap() < body.find("My remark.").unwrap(), "{body}");
+    assert_eq!(stage.run().await.output("release-change"), "unchanged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_that_a_person_made_gets_our_block_and_stays_a_draft() {
+    let mut stage = built();
+    let id = stage.world.add_release("v1.0.0", |release| {
+        release.draft = true;
+        release.body = Some("Not yet!".into());
+    });
+    for _ in 0..2 {
+        stage.run().await.is("complete", 0).says("adopt-drafts: true");
+        assert!(stage.release().draft && stage.body().contains("### Images") && stage.body().ends_with("Not yet!"));
+    }
+    stage.input("adopt-drafts", "true").run().await.is("complete", 0);
+    assert_eq!((stage.release().id, stage.release().draft, stage.world.releases().len()), (id, false, 1));
+    assert!(stage.body().ends_with("Not yet!"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_drafts_that_people_made_are_an_error_that_names_them() {
+    let stage = built();
+    for text in ["one", "two"] {
+        stage.world.add_release("v1.0.0", |release| {
+            release.draft = true;
+            release.body = Some(text.into());
+        });
+    }
+    let ended = stage.run().await;
+    ended.is("failed", 1).says("several drafts");
+    assert_eq!(ended.log.matches("/releases/tag/untagged-").count(), 2, "{}", ended.log);
+    assert_eq!(stage.writes().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_release_of_the_same_commit_is_never_lessened() {
+    for (what, spoil) in [
+        ("gone", (|stage| stage.world.untag(&stage.reference("api"))) as fn(&Stage)),
+        ("red", |stage| {
+            stage.signal("api", "failure", "smoke test", (100, 2));
+        }),
+        ("overwritten", |stage| {
+            let image = image_of(&"b".repeat(40));
+            stage.world.push(&stage.reference("api"), &image);
+        }),
+    ] {
+        for on_missing in ["partial", "draft"] {
+            let mut stage = Stage::with("api web");
+            stage.build("api");
+            stage.build("web");
+            stage.run().await.is("complete", 0);
+            let (before, writes) = (stage.world.releases(), stage.writes().len());
+            spoil(&stage);
+            let ended = stage.input("on-missing", on_missing).run().await;
+            ended.is("failed", 1).says("stays as it is").says("::error title=api is missing from v1.0.0");
+            assert_eq!((stage.world.releases(), stage.writes().len()), (before, writes), "{what}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_published_partial_is_not_turned_back_into_a_draft() {
+    let mut stage = partial().await;
+    stage.input("on-missing", "draft").run().await.is("partial", 0);
+    assert!(!stage.release().draft);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_moved_since_the_release_makes_block_and_lock_anew() {
+    let stage = built();
+    stage.run().await.is("complete", 0);
+    let (id, old) = (stage.release().id, stage.commit.clone());
+    let commit = move_tag(&stage);
+    stage.run().await.is("complete", 0);
+    let release = stage.release();
+    assert_eq!((release.id, &release.target_commitish), (id, &commit));
+    let lock = String::from_utf8_lossy(&release.asset("images.lock.json").unwrap().content).into_owned();
+    assert!(lock.contains(&commit) && !lock.contains(&old) && !stage.body().contains(&old), "{lock}");
+    assert_eq!(release.assets.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_moves_while_we_wait_is_followed() {
+    let stage = Stage::with("api");
+    stage.pending("api");
+    stage.at(MINUTE * 5, |scene| {
+        move_tag(scene);
+    });
+    let ended = stage.run().await;
+    ended.is("complete", 0).says("the tag v1.0.0 moved");
+    assert_ne!(stage.release().target_commitish, stage.commit);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_moves_right_before_publishing_is_followed() {
+    let stage = built();
+    stage.world.latency(SECOND);
+    let moves = async {
+        stage.drafted().await;
+        move_tag(&stage)
+    };
+    let (ended, commit) = tokio::join!(stage.run(), moves);
+    assert_eq!(ended.is("complete", 0).output("release-change"), "created");
+    let release = stage.release();
+    assert_eq!((&release.target_commitish, release.draft, stage.world.releases().len()), (&commit, false, 1));
+    assert!(stage.body().contains(&commit) && !stage.body().contains(&stage.commit), "{}", stage.body());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_is_deleted_while_we_wait_makes_no_release() {
+    let stage = Stage::with("api");
+    stage.pending("api");
+    stage.at(MINUTE * 5, |scene| {
+        scene.world.delete_tag("v1.0.0");
+        scene.build("api");
+    });
+    stage.run().await.is("failed", 1).says("the tag v1.0.0 is gone");
+    assert!(stage.is_unreleased());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_is_deleted_right_before_publishing_leaves_a_draft_at_most_and_no_new_tag() {
+    let stage = built();
+    stage.world.latency(SECOND);
+    let deletes = async {
+        stage.drafted().await;
+        stage.world.delete_tag("v1.0.0")
+    };
+    let (ended, _) = tokio::join!(stage.run(), deletes);
+    ended.is("failed", 1).says("the tag v1.0.0 is gone");
+    assert!(stage.world.releases().iter().all(|release| release.draft));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_that_turns_red_right_before_publishing_stops_it() {
+    let stage = Stage::with("api web");
+    stage.build("api");
+    stage.build("web");
+    stage.world.latency(SECOND);
+    let turns = async {
+        stage.drafted().await;
+        stage.signal("web", "failure", "smoke test", (101, 2));
+    };
+    let (ended, ()) = tokio::join!(stage.run(), turns);
+    ended.is("partial", 0);
+    assert!(stage.release().prerelease && stage.body().contains("smoke test"), "{}", stage.body());
+}
