@@ -61,6 +61,7 @@ impl Scene {
 
     /// Says that a service's build failed.
     pub(crate) fn fail(&self, service: &str) {
+        self.workflow_run(service, "completed");
         self.signal(service, "failure", "dockerfile: exit code 1", (run_of(service), 1));
     }
 

@@ -29,7 +29,7 @@ fn wrong() -> Vec<(&'static str, Vec<String>)> {
         ("draft", lines(&["yes"])),
         ("adopt-drafts", lines(&["TRUE"])),
         ("previous-tag", lines(&["a b"])),
-        ("lock-file", lines(&["../lock", "a b", ".hidden"])),
+        ("lock-file", lines(&["../lock", "a lock;b", ".hidden"])),
         ("token", lines(&["two words"])),
         (
             "registry-auth",

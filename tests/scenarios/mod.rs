@@ -7,6 +7,7 @@ mod looking;
 mod main_job;
 mod people;
 mod publishing;
+mod remedies;
 mod safety;
 mod together;
 mod verdicts;

@@ -212,7 +212,7 @@ async fn an_image_that_stands_under_the_other_name_is_pointed_out() {
     })
     .await;
     ended.is("partial", 0);
-    assert!(ended.reason("web").contains("it has ghcr.io/octo/shop/web:v1.0.0"), "{}", ended.reason("web"));
+    assert!(ended.reason("web").contains("as ghcr.io/octo/shop/web:v1.0.0 only"), "{}", ended.reason("web"));
     assert!(stage.body().contains("ghcr.io/octo/shop/web:v1.0.0"));
 }
 

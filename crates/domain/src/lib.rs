@@ -8,6 +8,7 @@ pub mod decide;
 pub mod evidence;
 pub mod image;
 pub mod release;
+pub mod remedy;
 pub mod render;
 pub mod repository;
 pub mod service;

@@ -21,6 +21,8 @@ pub(crate) struct Discovered {
     pub(crate) platforms: Option<Vec<Platform>>,
     /// The file's name, such as `release-api.yml`.
     pub(crate) workflow: String,
+    /// Whether the file can be started by hand at the tag.
+    pub(crate) dispatch: bool,
 }
 
 /// What is called to build one image, by the last part of its path.
@@ -46,7 +48,7 @@ pub(crate) fn discover(files: &[WorkflowFile], tag: &ReleaseTag) -> Result<Vec<D
             continue;
         }
         for with in calls(&workflow) {
-            match service(with, name) {
+            match service(with, name, has_dispatch(&workflow)) {
                 Ok(found) => match services.iter().find(|known| known.name == found.name) {
                     None => services.push(found),
                     Some(known) if known.image == found.image => {}
@@ -60,6 +62,20 @@ pub(crate) fn discover(files: &[WorkflowFile], tag: &ReleaseTag) -> Result<Vec<D
         }
     }
     if problems.is_empty() { Ok(services) } else { Err(problems) }
+}
+
+/// Whether a workflow file can be started by hand.
+pub(crate) fn can_be_dispatched(text: &str) -> bool {
+    parse(text).is_ok_and(|workflow| has_dispatch(&workflow))
+}
+
+fn has_dispatch(workflow: &Value) -> bool {
+    match &workflow["on"] {
+        Value::String(event) => event == "workflow_dispatch",
+        Value::Array(events) => events.iter().any(|event| event == "workflow_dispatch"),
+        Value::Object(events) => events.contains_key("workflow_dispatch"),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn parse(text: &str) -> Result<Value, String> {
@@ -100,7 +116,7 @@ fn text(with: &Map<String, Value>, key: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn service(with: &Map<String, Value>, workflow: &str) -> Result<Discovered, Vec<String>> {
+fn service(with: &Map<String, Value>, workflow: &str, dispatch: bool) -> Result<Discovered, Vec<String>> {
     let mut problems = Vec::new();
     let plain = |key: &str, problems: &mut Vec<String>| {
         let value = text(with, key)?;
@@ -144,7 +160,7 @@ fn service(with: &Map<String, Value>, workflow: &str) -> Result<Discovered, Vec<
     match name {
         Some(name) if problems.is_empty() => {
             let platforms = (!parsed.is_empty()).then_some(parsed);
-            Ok(Discovered { name, image, platforms, workflow: workflow.to_owned() })
+            Ok(Discovered { name, image, platforms, workflow: workflow.to_owned(), dispatch })
         }
         _ => Err(problems),
     }

@@ -89,8 +89,8 @@ pub(crate) struct Inputs {
     pub(crate) adopt_drafts: bool,
     /// Where the changelog starts; `None` = the highest full release below.
     pub(crate) previous_tag: Option<ReleaseTag>,
-    /// The name of the lock file; empty = none.
-    pub(crate) lock_file: String,
+    /// The names of the files that pin every image; empty = none.
+    pub(crate) lock_files: Vec<String>,
     /// GitHub's token.
     pub(crate) token: github::Token,
     /// The same token as a password for ghcr.io.
@@ -315,7 +315,7 @@ impl Reader<'_> {
             draft: self.boolean("draft", raw.draft.as_deref(), false),
             adopt_drafts: self.boolean("adopt-drafts", raw.adopt_drafts.as_deref(), false),
             previous_tag: self.parsed("previous-tag", raw.previous_tag.as_deref().filter(|tag| tag.trim() != "auto")),
-            lock_file: self.lock_file(raw.lock_file.as_deref()),
+            lock_files: self.lock_files(raw.lock_file.as_deref()),
             token: github::Token::new(token.unwrap_or_default()),
             token_secret: Secret::new(token.unwrap_or_default()),
             registry_auth: self.registry_auth(raw.registry_auth.as_deref()),
@@ -385,13 +385,18 @@ impl Reader<'_> {
         }
     }
 
-    fn lock_file(&mut self, given: Option<&str>) -> String {
-        let given = given.map(str::trim).unwrap_or_default();
+    fn lock_files(&mut self, given: Option<&str>) -> Vec<String> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if given.len() > 100 || !given.bytes().all(plain) || given.starts_with('.') {
-            self.problem("lock-file", quoted(given), "a file name of letters, digits, `.`, `_` and `-`, or nothing");
+        let mut names: Vec<String> = Vec::new();
+        let words = given.unwrap_or_default().split(|c: char| c.is_whitespace() || c == ',');
+        for name in words.filter(|word| !word.is_empty()) {
+            if name.len() > 100 || !name.bytes().all(plain) || name.starts_with('.') {
+                self.problem("lock-file", quoted(name), "file names of letters, digits, `.`, `_` and `-`, or nothing");
+            } else if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
         }
-        given.to_owned()
+        names
     }
 
     fn registry_auth(&mut self, given: Option<&str>) -> Vec<RegistryLogin> {

@@ -11,6 +11,7 @@ mod inputs;
 mod observe;
 mod patience;
 mod publish;
+mod remedies;
 mod report;
 mod run;
 mod tag_filter;
@@ -64,6 +65,9 @@ pub async fn run(
     let about = Some((&context.repository, url.as_str()));
     match run_or_cancel(&context, &progress, &outputs, cancel).await {
         Some(ended) => {
+            if ended.status != Status::Failed {
+                progress.close(&ended.headline);
+            }
             progress.report(&outputs, about, ended.status, &ended.headline);
             ended.exit
         }

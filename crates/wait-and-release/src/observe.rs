@@ -124,7 +124,8 @@ impl<'a> Observer<'a> {
     }
 
     /// How long until the next look at any image; `None` while none is planned.
-    pub(crate) fn next_look(&self) -> Option<Duration> {
+    pub(crate) fn next_look(&mut self, decision: &Decision) -> Option<Duration> {
+        self.plan(&decision.judgements);
         let due = self.schedule.iter().filter_map(|schedule| schedule.due).min()?;
         Some(due.saturating_duration_since(Instant::now()))
     }

@@ -12,6 +12,7 @@ use domain::render::{Subject, body};
 use domain::template::Values;
 use domain::version::ReleaseTag;
 use github::{Error, GitHub, MakeLatest, NewRelease, ReleaseChange};
+use jiff::Timestamp;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -40,6 +41,8 @@ pub(crate) struct Publisher<'a> {
     pub(crate) subject: Subject<'a>,
     pub(crate) decision: &'a Decision,
     pub(crate) completeness: Completeness,
+    /// When the newest signal was written; `None` without signals.
+    pub(crate) newest_signal: Option<Timestamp>,
 }
 
 impl Publisher<'_> {
@@ -112,8 +115,8 @@ impl Publisher<'_> {
     }
 
     async fn there(&self) -> Result<There, Error> {
-        let lock_name = self.context.inputs.lock_file.as_str();
-        self.context.patiently(async || There::read(&self.context.github, self.subject.tag, lock_name).await).await
+        let lock_names = &self.context.inputs.lock_files;
+        self.context.patiently(async || There::read(&self.context.github, self.subject.tag, lock_names).await).await
     }
 
     /// Whether a full release of this tag is the latest.
@@ -159,8 +162,10 @@ impl Publisher<'_> {
             Some(previous) => format!("{url}/compare/{previous}...{}", subject.tag),
             None => format!("{url}/commits/{}", subject.tag),
         };
-        let lock = (full && !inputs.lock_file.is_empty())
-            .then(|| LockFile { text: lock::lock_file(subject.repository, subject.tag, subject.commit, judgements) });
+        let lock_file = |name: &String| LockFile {
+            name: name.clone(),
+            text: lock::file(name, subject.repository, subject.tag, subject.commit, judgements),
+        };
         Wanted {
             tag: subject.tag.clone(),
             commit: subject.commit.clone(),
@@ -173,8 +178,8 @@ impl Publisher<'_> {
             head: body::head(subject, &inputs.notes, judgements),
             changelog: None,
             full_changelog_url,
-            lock,
-            lock_name: inputs.lock_file.clone(),
+            lock_files: inputs.lock_files.iter().map(lock_file).collect(),
+            completed_at: self.newest_signal,
         }
     }
 
@@ -269,7 +274,7 @@ struct There {
 
 impl There {
     /// By list, which shows drafts, and by tag, which a lagging list may lack.
-    async fn read(github: &GitHub, tag: &ReleaseTag, lock_name: &str) -> Result<Self, Error> {
+    async fn read(github: &GitHub, tag: &ReleaseTag, lock_names: &[String]) -> Result<Self, Error> {
         let (releases, by_tag, latest) =
             tokio::join!(github.releases(), github.release_by_tag(tag.as_str()), github.latest_release());
         let (mut releases, latest) = (releases?, latest?);
@@ -280,8 +285,8 @@ impl There {
         }
         // Servers that compute no digest of an asset: its content is read.
         let of_tag = releases.iter_mut().filter(|release| release.tag_name == tag.as_str());
-        let unknown =
-            |asset: &&mut Asset| !lock_name.is_empty() && asset.name.starts_with(lock_name) && asset.digest.is_none();
+        let is_lock = |asset: &Asset| lock_names.iter().any(|name| asset.name.starts_with(name));
+        let unknown = |asset: &&mut Asset| asset.digest.is_none() && is_lock(asset);
         for asset in of_tag.flat_map(|release| &mut release.assets).filter(unknown) {
             if let Some(content) = github.asset_content(asset.id).await? {
                 asset.set_content(&content);

@@ -1,7 +1,6 @@
 //! What a run hands back, on success, failure and cancel alike: the outputs and the job summary. Kept up to date while the
 //! run goes on, so that a cancelled one can report what it has seen.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +14,7 @@ use jiff::Timestamp;
 use runner::{Console, Outputs};
 use serde::Serialize;
 
+use crate::remedies::Remedies;
 use crate::target::Target;
 
 /// How a run ended, as the output `status` says it.
@@ -49,7 +49,7 @@ pub(crate) struct ReleasePage {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     target: Option<Target>,
-    pub(crate) workflows: BTreeMap<ServiceName, String>,
+    pub(crate) remedies: Remedies,
     judgements: Vec<Judgement>,
     lives: Vec<Life>,
     previous_tag: Option<ReleaseTag>,
@@ -108,6 +108,13 @@ impl Progress {
         self.known().release = Some(page);
     }
 
+    /// The last line of the log: how the run ended, and where the release is.
+    pub(crate) fn close(&self, headline: &str) {
+        let known = self.known();
+        let url = known.release.as_ref().map(|page| format!(": {}", page.url)).filter(|url| url.len() > 2);
+        self.console.line(&format!("{headline}{}", url.unwrap_or_default()));
+    }
+
     /// From now on no write is begun.
     pub(crate) fn cancel(&self) {
         self.known().cancelled = true;
@@ -151,7 +158,7 @@ impl Progress {
                     repository_url,
                     tag: &target.tag,
                     commit: &target.commit,
-                    workflows: &known.workflows,
+                    remedies: &known.remedies,
                 };
                 let started = known.started.unwrap_or(Timestamp::UNIX_EPOCH);
                 let report = Report {

@@ -17,6 +17,7 @@ use crate::discover::discover;
 use crate::failure::Failure;
 use crate::observe::{Observer, Service};
 use crate::publish::{Published, Publisher};
+use crate::remedies::{Recipe, Remedies, remedies};
 use crate::report::{Change, Known, Progress, Status};
 use crate::target::{Target, Targets, targets};
 
@@ -98,8 +99,7 @@ async fn release_at(
 ) -> Result<Ended, Failure> {
     let started = context.started();
     progress.begin(target, started);
-    let (services, workflows) = services(context, target).await?;
-    progress.known().workflows.clone_from(&workflows);
+    let (services, recipes) = services(context, target).await?;
     let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
     tracing::info!("{} at {}: {} ({})", target.tag, target.commit.short(), count(&names), names.join(", "));
     if target.tag.semver().is_none() {
@@ -108,19 +108,7 @@ async fn release_at(
             target.tag
         );
     }
-    let repository_url = context.repository_url();
-    let run = Run {
-        context,
-        progress,
-        subject: Subject {
-            repository: &context.repository,
-            repository_url: &repository_url,
-            tag: &target.tag,
-            commit: &target.commit,
-            workflows: &workflows,
-        },
-        rules: rules(context, target, waiting),
-    };
+    let run = Run { context, progress, target, recipes, rules: rules(context, target, waiting) };
     let mut observer = Observer::new(context, target.clone(), &services, (started, waiting));
     run.to_the_end(&mut observer, change).await
 }
@@ -151,8 +139,8 @@ type Listed = (ServiceName, bool, Option<Template>, Option<Vec<Platform>>);
 async fn services(
     context: &Context,
     target: &Target,
-) -> Result<(Vec<Service>, BTreeMap<ServiceName, String>), Failure> {
-    let mut workflows = BTreeMap::new();
+) -> Result<(Vec<Service>, BTreeMap<ServiceName, Recipe>), Failure> {
+    let mut recipes = BTreeMap::<ServiceName, Recipe>::new();
     let listed: Vec<Listed> = if let Some(entries) = &context.inputs.services {
         let listed = |entry: &ServiceEntry| (entry.name.clone(), !entry.optional, entry.image.clone(), None);
         entries.iter().map(listed).collect()
@@ -166,28 +154,45 @@ async fn services(
                 target.tag
             )));
         }
-        workflows = found.iter().map(|service| (service.name.clone(), service.workflow.clone())).collect();
+        for service in &found {
+            recipes.entry(service.name.clone()).or_default().workflow =
+                Some((service.workflow.clone(), service.dispatch));
+        }
         found.into_iter().map(|service| (service.name, true, service.image, service.platforms)).collect()
     };
     let (mut services, mut problems) = (Vec::new(), Vec::new());
     for (name, required, image, platforms) in listed {
         let values = Values { repository: &context.repository, tag: &target.tag, service: Some(&name) };
         match image.as_ref().unwrap_or(&context.inputs.image).image(values) {
-            Ok(image) => services.push(Service { name, required, image, platforms }),
+            Ok(reference) => {
+                recipes.entry(name.clone()).or_default().image = image;
+                services.push(Service { name, required, image: reference, platforms });
+            }
             Err(error) => problems.push(format!("`image` of {name}: {error}")),
         }
     }
-    if problems.is_empty() { Ok((services, workflows)) } else { Err(Failure::BadInput(problems.join("; "))) }
+    if problems.is_empty() { Ok((services, recipes)) } else { Err(Failure::BadInput(problems.join("; "))) }
 }
 
 struct Run<'a> {
     context: &'a Context,
     progress: &'a Progress,
-    subject: Subject<'a>,
+    target: &'a Target,
+    recipes: BTreeMap<ServiceName, Recipe>,
     rules: Rules,
 }
 
 impl Run<'_> {
+    fn subject<'a>(&'a self, remedies: &'a Remedies) -> Subject<'a> {
+        Subject {
+            repository: &self.context.repository,
+            repository_url: &self.rules.repository_url,
+            tag: &self.target.tag,
+            commit: &self.target.commit,
+            remedies,
+        }
+    }
+
     fn decide(&self, observer: &Observer<'_>) -> Decision {
         decide(observer.evidence(), &self.rules, observer.now())
     }
@@ -215,26 +220,27 @@ impl Run<'_> {
                     ));
                 }
                 Next::Release(completeness) => {
-                    let decision = self.with_reasons(observer, decision).await;
+                    let (decision, remedies) = self.with_reasons(observer, decision).await;
                     let publisher = Publisher {
                         context: self.context,
                         progress: self.progress,
-                        subject: self.subject,
+                        subject: self.subject(&remedies),
                         decision: &decision,
                         completeness,
+                        newest_signal: observer.evidence().newest_signal,
                     };
                     match publisher.publish(observer, |observer| self.decide(observer), change).await? {
                         Published::Done(page) => {
                             self.progress.set_release(page);
-                            return Ok(self.released(&decision, completeness));
+                            return Ok(self.released(&decision, &remedies, completeness));
                         }
-                        Published::Refused(refusal) => return Ok(self.refused(&decision, &refusal)),
+                        Published::Refused(refusal) => return Ok(self.refused(&decision, &remedies, &refusal)),
                         Published::LookAgain => {
                             restarts += 1;
                             if restarts > MAX_RESTARTS {
                                 return Err(Failure::NeverSettled(format!(
                                     "what is to be announced changed {restarts} times right before it was: nothing is published; run this workflow again when the builds of {} are quiet",
-                                    self.subject.tag
+                                    self.target.tag
                                 )));
                             }
                             observer.look_at_unseen().await;
@@ -243,16 +249,16 @@ impl Run<'_> {
                 }
                 Next::Withhold => {
                     observer.same_tag().await?;
-                    let decision = self.with_reasons(observer, decision).await;
+                    let (decision, remedies) = self.with_reasons(observer, decision).await;
                     let fails = self.context.inputs.on_missing != OnMissing::None;
                     let status = if fails { Status::Failed } else { Status::Partial };
                     let reason = format!("missing: {}", missing(&decision.judgements));
-                    return Ok(self.withheld(&decision, status, &reason));
+                    return Ok(self.withheld(&decision, &remedies, status, &reason));
                 }
                 Next::NothingReady => {
                     observer.same_tag().await?;
-                    let decision = self.with_reasons(observer, decision).await;
-                    return Ok(self.withheld(&decision, Status::Failed, "not one image is ready"));
+                    let (decision, remedies) = self.with_reasons(observer, decision).await;
+                    return Ok(self.withheld(&decision, &remedies, Status::Failed, "not one image is ready"));
                 }
                 Next::Unknown => {
                     observer.same_tag().await?;
@@ -261,33 +267,31 @@ impl Run<'_> {
                     }
                     let reason =
                         format!("it cannot be told whether these are there: {}", unknown(&decision.judgements));
-                    return Ok(self.withheld(&decision, Status::Failed, &reason));
+                    return Ok(self.withheld(&decision, &Remedies::new(), Status::Failed, &reason));
                 }
             }
         }
     }
 
-    /// Adds what is found out only when a decision has fallen: where an absent image stands instead.
-    async fn with_reasons(&self, observer: &mut Observer<'_>, decision: Decision) -> Decision {
-        observer.look_elsewhere(&decision, self.subject.tag).await;
-        let explained = self.decide(observer);
-        if explained.next != decision.next {
-            return decision;
-        }
-        self.progress.seen(&explained.judgements, observer.lives(), observer.now());
-        explained
+    /// Adds what is found out only when a decision has fallen: where an absent image stands instead, and how each missing
+    /// one can be had.
+    async fn with_reasons(&self, observer: &mut Observer<'_>, decision: Decision) -> (Decision, Remedies) {
+        observer.look_elsewhere(&decision, &self.target.tag).await;
+        let explained = Some(self.decide(observer)).filter(|explained| explained.next == decision.next);
+        let decision = explained.unwrap_or(decision);
+        let now = observer.now();
+        let remedies = remedies(self.context, self.target, &self.recipes, &decision.judgements, now).await;
+        self.progress.seen(&decision.judgements, observer.lives(), now);
+        self.progress.known().remedies.clone_from(&remedies);
+        (decision, remedies)
     }
 
-    fn released(&self, decision: &Decision, completeness: Completeness) -> Ended {
+    fn released(&self, decision: &Decision, remedies: &Remedies, completeness: Completeness) -> Ended {
         let ready = decision.judgements.iter().filter(|judgement| judgement.standing == Standing::Ready).count();
         match completeness {
-            Completeness::Full => {
-                let headline = format!("full release, {ready} images proven");
-                tracing::info!("{headline}");
-                Ended::new(Status::Complete, 0, headline)
-            }
+            Completeness::Full => Ended::new(Status::Complete, 0, format!("full release, {ready} images proven")),
             Completeness::Partial => {
-                self.annotate(decision, false);
+                self.annotate(decision, remedies, false);
                 let missing = missing(&decision.judgements);
                 Ended::new(Status::Partial, 0, format!("partial release, {ready} images proven, without {missing}"))
             }
@@ -295,16 +299,20 @@ impl Run<'_> {
     }
 
     /// No release, because of `reason`.
-    fn withheld(&self, decision: &Decision, status: Status, reason: &str) -> Ended {
+    fn withheld(&self, decision: &Decision, remedies: &Remedies, status: Status, reason: &str) -> Ended {
         let fails = status == Status::Failed;
-        self.annotate(decision, fails);
-        Ended::new(status, u8::from(fails), format!("no release: {reason}"))
+        self.annotate(decision, remedies, fails);
+        let headline = format!("no release: {reason}");
+        if fails {
+            tracing::error!("{headline}");
+        }
+        Ended::new(status, u8::from(fails), headline)
     }
 
-    fn refused(&self, decision: &Decision, refusal: &Refusal) -> Ended {
+    fn refused(&self, decision: &Decision, remedies: &Remedies, refusal: &Refusal) -> Ended {
         let headline = match refusal {
             Refusal::WouldLessen { url } => {
-                self.annotate(decision, true);
+                self.annotate(decision, remedies, true);
                 format!("the full release {url} stays as it is, but now missing: {}", missing(&decision.judgements))
             }
             Refusal::SeveralDrafts { urls } => format!(
@@ -317,10 +325,10 @@ impl Run<'_> {
     }
 
     /// One annotation per required image that is not ready.
-    fn annotate(&self, decision: &Decision, as_error: bool) {
+    fn annotate(&self, decision: &Decision, remedies: &Remedies, as_error: bool) {
         for judgement in decision.judgements.iter().filter(|judgement| is_missing(judgement)) {
-            let title = format!("{} is missing from {}", judgement.service, self.subject.tag);
-            let text = log::annotation(judgement, self.subject);
+            let title = format!("{} is missing from {}", judgement.service, self.target.tag);
+            let text = log::annotation(judgement, self.subject(remedies));
             if as_error {
                 tracing::error!(title, "{text}");
             } else {
@@ -333,7 +341,6 @@ impl Run<'_> {
 fn pending(judgements: &[Judgement]) -> Ended {
     let left = names(judgements, |judgement| judgement.standing == Standing::Pending);
     let headline = format!("not decidable yet: {left} may still come; look again when a build ends");
-    tracing::info!("{headline}");
     Ended::new(Status::Pending, 0, headline)
 }
 
@@ -377,12 +384,12 @@ impl<'a> Log<'a> {
         }
     }
 
-    fn heartbeat(&mut self, decision: &Decision, observer: &Observer<'_>, now: Timestamp) {
+    fn heartbeat(&mut self, decision: &Decision, observer: &mut Observer<'_>, now: Timestamp) {
         if self.last.elapsed() >= HEARTBEAT {
             let waited = now.duration_since(observer.evidence().started).unsigned_abs();
             let left = decision.deadline.duration_since(now).unsigned_abs();
             let budget = self.context.github.budget().rate_limit().map(|limit| limit.remaining);
-            let line = log::heartbeat(&decision.judgements, waited, left, observer.next_look(), budget);
+            let line = log::heartbeat(&decision.judgements, waited, left, observer.next_look(decision), budget);
             tracing::info!("{line}");
             self.last = Instant::now();
         }

@@ -190,6 +190,10 @@ impl Moment<'_> {
             let standing = if self.time_up { Standing::Unknown } else { Standing::Pending };
             return Cell::new(Verdict::Unreachable, standing, Reason::Flaw { flaw, signalled: true });
         }
+        if !self.time_up && self.image.looks_since_signal == 0 {
+            // What was seen is older than the signal, and says nothing about it.
+            return Cell::new(Verdict::Publishing, Standing::Pending, Reason::NotLookedYet);
+        }
         let since = self.image.first_look.map_or(signal.at, |first| first.max(signal.at));
         let lag_end = after(since, LAG_AFTER_SUCCESS);
         let looked_enough = self.image.looks_since_signal >= LOOKS_AFTER_SUCCESS && self.now >= lag_end;

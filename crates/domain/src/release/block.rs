@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -35,6 +36,9 @@ pub struct Line {
     pub title: Option<String>,
     /// The pre-release flag that we wrote; `None` when the flag is a person's.
     pub prerelease: Option<bool>,
+    /// When the last missing image of a partial release was there; `None` for a release that was never partial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed: Option<Timestamp>,
     /// True when the block is a guest in a draft that a person made, which stays a draft.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guest: bool,
@@ -298,6 +302,7 @@ mod tests {
                 status: LineStatus::Partial,
                 title: Some("v1.0.0 --> <x>".into()),
                 prerelease: Some(true),
+                completed: None,
                 guest: false,
                 above: false,
                 hash: String::new(),

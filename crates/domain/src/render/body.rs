@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::markdown::{code, foreign, inline};
+use super::markdown::{code, inline};
 use super::reason::{cure, why};
 use super::{Subject, pull_command};
 use crate::decide::{Judgement, Standing};
@@ -45,6 +45,9 @@ fn warning(text: &mut String, subject: Subject<'_>, judgements: &[Judgement], mi
         if let Some(command) = cure.command {
             let _ = writeln!(text, "> ```sh\n> {command}\n> ```");
         }
+        if let Some(last_good) = cure.last_good {
+            let _ = writeln!(text, "> {}", inline(&last_good));
+        }
     }
     text.push('\n');
 }
@@ -60,7 +63,7 @@ fn table(text: &mut String, judgements: &[Judgement]) {
                 format!("{pull}{note} | {} | {}", code(proof.digest.as_str()), platform_list(&proof.platforms))
             }
             _ if image.required => "**missing** | |".to_owned(),
-            _ => format!("not included (optional): {} | |", inline(&foreign(&why(image)))),
+            _ => format!("not included (optional): {} | |", inline(&why(image))),
         };
         let _ = writeln!(text, "| {} | {row} |", image.service);
     }

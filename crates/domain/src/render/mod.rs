@@ -8,10 +8,13 @@ pub mod log;
 pub mod markdown;
 pub mod reason;
 pub mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use crate::image::ImageReference;
+use crate::remedy::Remedy;
 use crate::repository::{CommitSha, Repository};
 use crate::service::ServiceName;
 use crate::version::ReleaseTag;
@@ -27,8 +30,8 @@ pub struct Subject<'a> {
     pub tag: &'a ReleaseTag,
     /// The tag's commit.
     pub commit: &'a CommitSha,
-    /// The workflow file of each service, where `services: auto` found it.
-    pub workflows: &'a BTreeMap<ServiceName, String>,
+    /// How the missing images can be had, as far as it was found out.
+    pub remedies: &'a BTreeMap<ServiceName, Remedy>,
 }
 
 /// `docker pull` of an image, by tag.

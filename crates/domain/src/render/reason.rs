@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::decide::{Flaw, Judgement, Reason, Verdict};
 use crate::image::platform_list;
-use crate::signal::RunAttempt;
+use crate::remedy::{Remedy, Rerun};
 
 /// Why `judgement` has its verdict: plain text of one line. It may hold text from the network; see `markdown::inline`.
 pub fn why(judgement: &Judgement) -> String {
@@ -47,7 +47,7 @@ fn flaw(flaw: &Flaw, signalled: bool) -> String {
     let text = match flaw {
         Flaw::Absent { elsewhere: None } => "the registry does not have it".to_owned(),
         Flaw::Absent { elsewhere: Some(elsewhere) } => {
-            format!("the registry does not have it, but it has {elsewhere}: check `image` for {{tag}} and {{version}}")
+            format!("the registry has it as {elsewhere} only: compare {{tag}} and {{version}} in `image`")
         }
         Flaw::OtherCommit { found, place } => {
             format!("it is of another commit: its {place} names revision {}", short(found))
@@ -76,12 +76,16 @@ fn short(revision: &str) -> String {
 
 /// How the image of `judgement` can be had after all: text, and the command where there is one.
 pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
-    let text = match judgement.verdict {
+    let remedy = subject.remedies.get(&judgement.service);
+    let last_good = remedy.and_then(|remedy| remedy.last_good.as_ref());
+    let last_good = last_good.map(|good| format!("Until then, {} of {} is there.", good.image, good.tag));
+    let (text, command) = match judgement.verdict {
+        Verdict::Ready => (String::new(), None),
         Verdict::Denied => {
-            "Let this job read the package (`packages: read`, and the repository under the package's \"Manage Actions access\"), or give `registry-auth`. Then run this workflow again."
+            let text = "Let this job read the package (`packages: read`, and this repository under \"Manage Actions access\" of the package), or give `registry-auth`. Then run this workflow again.";
+            (text.to_owned(), None)
         }
-        Verdict::Unreachable => "Run this workflow again when the registry answers.",
-        Verdict::Ready => return Cure { text: String::new(), command: None },
+        Verdict::Unreachable => ("Run this workflow again when the registry answers.".to_owned(), None),
         Verdict::Building
         | Verdict::Publishing
         | Verdict::Failed
@@ -93,31 +97,36 @@ pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
         | Verdict::MissingPlatform
         | Verdict::Incomplete
         | Verdict::NotAnImage
-        | Verdict::OtherDigest => "Run its build again:",
+        | Verdict::OtherDigest => ("Run its build again:".to_owned(), Some(rerun_command(judgement, remedy, subject))),
     };
-    let runs_again = text.ends_with(':');
-    let command = runs_again.then(|| rerun_command(judgement, subject));
-    Cure { text: text.to_owned(), command }
+    Cure { text, command, last_good }
 }
 
 /// What to do about a missing image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cure {
-    /// A sentence.
+    /// A sentence; it ends in a colon when a command follows.
     pub text: String,
     /// A command that can be pasted into a shell.
     pub command: Option<String>,
+    /// A sentence about the image to use until then.
+    pub last_good: Option<String>,
 }
 
-fn rerun_command(judgement: &Judgement, subject: Subject<'_>) -> String {
+fn rerun_command(judgement: &Judgement, remedy: Option<&Remedy>, subject: Subject<'_>) -> String {
     let Subject { repository, tag, .. } = subject;
-    if let Some(RunAttempt { id, .. }) = &judgement.run {
-        return format!("gh run rerun {id} --failed -R {repository}");
+    let guess = || match &judgement.run {
+        Some(run) => Rerun::Run(run.id),
+        None => Rerun::Dispatch { file: format!("release-{}.yml", judgement.service), at_tag: true },
+    };
+    match remedy.map_or_else(guess, |remedy| remedy.rerun.clone()) {
+        Rerun::Run(id) => format!("gh run rerun {id} --failed -R {repository}"),
+        Rerun::Dispatch { file, at_tag } => {
+            let (file, tag) = (shell_word(&file), shell_word(tag.as_str()));
+            let at = if at_tag { format!(" --ref {tag}") } else { String::new() };
+            format!("gh workflow run {file} -R {repository}{at} -f tag={tag}")
+        }
     }
-    let conventional = format!("release-{}.yml", judgement.service);
-    let file = subject.workflows.get(&judgement.service).unwrap_or(&conventional);
-    let (file, tag) = (shell_word(file), shell_word(tag.as_str()));
-    format!("gh workflow run {file} -R {repository} --ref {tag} -f tag={tag}")
 }
 
 /// A text as one word of a POSIX shell.

@@ -76,6 +76,9 @@ fn cures(text: &mut String, subject: Subject<'_>, judgements: &[Judgement]) {
         if let Some(command) = cure.command {
             let _ = write!(text, "```sh\n{command}\n```\n");
         }
+        if let Some(last_good) = cure.last_good {
+            let _ = writeln!(text, "{}", inline(&last_good));
+        }
     }
 }
 

@@ -3,6 +3,10 @@
 //! Level-triggered: `next_step` is asked again after every write, with what is there then. A crash between any two
 //! writes is healed by the next run, which starts from what it finds.
 
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
 use super::block::{Body, Content, Line, LineStatus};
 use super::page::{Asset, Release};
 use crate::image::{Digest, hex};
@@ -35,23 +39,19 @@ pub struct Wanted {
     pub changelog: Option<String>,
     /// Where the whole changelog can be read.
     pub full_changelog_url: String,
-    /// The lock file; `None` on a partial release.
-    pub lock: Option<LockFile>,
-    /// The name that a lock file would have; empty when none is wanted at all.
-    pub lock_name: String,
+    /// The files that a full release carries; on a partial one they are taken away.
+    pub lock_files: Vec<LockFile>,
+    /// When the newest signal was written: what completed a release that was partial. `None` without signals.
+    pub completed_at: Option<Timestamp>,
 }
 
-/// The lock file that should be attached.
+/// A file that pins the images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockFile {
+    /// Its name.
+    pub name: String,
     /// Its content.
     pub text: String,
-}
-
-impl LockFile {
-    fn digest(&self) -> Digest {
-        Digest::sha256(self.text.as_bytes())
-    }
 }
 
 /// The next write.
@@ -272,6 +272,11 @@ impl Wanted {
         };
         let stays_draft = guest || !self.publish;
         let published = existing.is_some_and(|release| !release.draft);
+        let healed = line.filter(|line| line.commit == self.commit && self.status == LineStatus::Full);
+        let completed = healed.and_then(|line| match line.status {
+            LineStatus::Partial => self.completed_at,
+            LineStatus::Full => line.completed,
+        });
         let new_line = Line {
             schema: 1,
             tag: self.tag.to_string(),
@@ -279,6 +284,7 @@ impl Wanted {
             status: self.status,
             title: title_is_ours.then(|| title.clone()),
             prerelease: flag_is_ours.then_some(prerelease),
+            completed,
             guest,
             above: false,
             hash: String::new(),
@@ -286,7 +292,7 @@ impl Wanted {
         let kept = line.filter(|line| line.commit == self.commit).and_then(|_| body.changelog());
         let content = Content {
             line: new_line,
-            head: self.head(existing),
+            head: self.head(existing, completed),
             changelog: kept.map(ToOwned::to_owned).or_else(|| self.changelog.clone()),
             full_changelog_url: self.full_changelog_url.clone(),
         };
@@ -302,60 +308,78 @@ impl Wanted {
         }
     }
 
-    /// The head; on a release whose assets are frozen the lock stands folded in it.
-    fn head(&self, existing: Option<&Release>) -> String {
-        let frozen = existing.filter(|release| release.immutable);
-        match (frozen, &self.lock) {
-            (Some(release), Some(lock)) if !self.lock_stands(release, lock) => {
-                let name = &self.lock_name;
-                let text = lock.text.trim_end();
-                format!(
-                    "{}\n\n<details><summary><code>{name}</code> (this release is immutable: no file can be added)</summary>\n\n```json\n{text}\n```\n\n</details>",
-                    self.head.trim_end()
-                )
-            }
-            _ => self.head.clone(),
+    /// The head. On a release whose assets are frozen the files that it lacks stand folded in it.
+    fn head(&self, existing: Option<&Release>, completed: Option<Timestamp>) -> String {
+        let mut head = self.head.trim_end().to_owned();
+        if let Some(completed) = completed {
+            let completed = completed.strftime("%Y-%m-%d %H:%M:%S UTC");
+            let _ = write!(head, "\n\nThis release was partial until it was completed at {completed}.");
         }
+        let Some(frozen) = existing.filter(|release| release.immutable && self.status == LineStatus::Full) else {
+            return head;
+        };
+        for file in self.lock_files.iter().filter(|file| !file.stands(frozen)) {
+            let LockFile { name, text } = file;
+            let text = text.trim_end();
+            let _ = write!(
+                head,
+                "\n\n<details><summary><code>{name}</code> (this release is immutable: no file can be added)</summary>\n\n```\n{text}\n```\n\n</details>"
+            );
+        }
+        head
     }
 
-    fn lock_stands(&self, release: &Release, lock: &LockFile) -> bool {
-        let digest = lock.digest();
-        release.assets.iter().any(|asset| asset.name == self.lock_name && asset.holds(&digest))
-    }
-
-    /// Brings the lock file to where it should be. Asset names are unique, so the new one is uploaded under a name of its
-    /// own hash, then the old one is deleted, then the new one is renamed; every state between is recognised.
+    /// Brings each file to where it should be.
     fn asset_step(&self, release: &Release) -> Option<Step> {
-        if release.immutable || self.lock_name.is_empty() {
+        if release.immutable {
             return None;
         }
-        let current = release.assets.iter().find(|asset| asset.name == self.lock_name);
+        self.lock_files.iter().find_map(|file| file.step(release, self.status == LineStatus::Full))
+    }
+}
+
+impl LockFile {
+    fn digest(&self) -> Digest {
+        Digest::sha256(self.text.as_bytes())
+    }
+
+    fn stands(&self, release: &Release) -> bool {
+        let digest = self.digest();
+        release.assets.iter().any(|asset| asset.name == self.name && asset.holds(&digest))
+    }
+
+    /// Asset names are unique, so a new file is uploaded under a name of its own hash, then the old one is deleted, then the
+    /// new one is renamed; every state between is recognised.
+    fn step(&self, release: &Release, wanted: bool) -> Option<Step> {
+        let current = release.assets.iter().find(|asset| asset.name == self.name);
         let mut staged = release.assets.iter().filter(|asset| self.is_staged(&asset.name));
-        let Some(lock) = &self.lock else {
+        if !wanted {
             return staged.next().or(current).map(|asset| Step::DeleteAsset(asset.id));
-        };
-        let digest = lock.digest();
-        if self.lock_stands(release, lock) {
+        }
+        if self.stands(release) {
             return staged.next().map(|asset| Step::DeleteAsset(asset.id));
         }
-        let name = self.staged_name(&digest);
+        let digest = self.digest();
+        let name = format!("{}.{}", self.name, digest.short().get(..8).unwrap_or_default());
         match staged.next() {
             Some(asset) if asset.name != name || !asset.holds(&digest) => Some(Step::DeleteAsset(asset.id)),
             Some(asset) => Some(match current {
                 Some(old) => Step::DeleteAsset(old.id),
-                None => Step::RenameAsset { id: asset.id, name: self.lock_name.clone() },
+                None => Step::RenameAsset { id: asset.id, name: self.name.clone() },
             }),
-            None => Some(Step::Upload { release: release.id, name, text: lock.text.clone() }),
+            None => Some(Step::Upload { release: release.id, name, text: self.text.clone() }),
         }
     }
 
-    fn staged_name(&self, digest: &Digest) -> String {
-        format!("{}.{}", self.lock_name, digest.short().get(..8).unwrap_or_default())
+    /// True for the name of this file while it is being uploaded.
+    fn is_staged(&self, name: &str) -> bool {
+        let suffix = name.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix('.'));
+        suffix.is_some_and(|suffix| suffix.len() == 8 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 
-    fn is_staged(&self, name: &str) -> bool {
-        let suffix = name.strip_prefix(&self.lock_name).and_then(|rest| rest.strip_prefix('.'));
-        suffix.is_some_and(|suffix| suffix.len() == 8 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    /// True for an asset that this file's upload makes or made.
+    pub fn is_about(&self, asset: &Asset) -> bool {
+        asset.name == self.name || self.is_staged(&asset.name)
     }
 }
 

@@ -17,8 +17,8 @@ fn wanted(status: LineStatus) -> Wanted {
         head: format!("{status:?} table"),
         changelog: Some("* a change".into()),
         full_changelog_url: String::new(),
-        lock: full.then(|| LockFile { text: "{}\n".into() }),
-        lock_name: "images.lock.json".into(),
+        lock_files: vec![LockFile { name: "images.lock.json".into(), text: "{}\n".into() }],
+        completed_at: Some("2026-11-23T12:00:00Z".parse().unwrap()),
     }
 }
 
@@ -110,6 +110,9 @@ fn a_partial_release_heals_in_place() {
     assert_eq!((releases.len(), releases[0].id, releases[0].title()), (1, id, "v1.0.0"));
     assert!(!releases[0].prerelease && latest == Some(id));
     assert_eq!(releases[0].body().matches("* a change").count(), 1);
+    assert!(releases[0].body().contains("completed at 2026-11-23 12:00:00 UTC"), "{}", releases[0].body());
+    let later = Wanted { completed_at: Some("2027-01-01T00:00:00Z".parse().unwrap()), ..wanted(LineStatus::Full) };
+    assert_eq!(run(&mut releases, &mut latest, &later).0, [], "a later signal does not change when it was completed");
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! Finds out how each missing image can be had after all. Reads only, and only when a decision has fallen; what cannot be
+//! found out is left to the convention.
+
+use std::collections::BTreeMap;
+
+use domain::decide::{Judgement, Standing};
+use domain::release::page::Release;
+use domain::release::versions;
+use domain::remedy::{LastGood, PastRun, Remedy, rerun};
+use domain::service::ServiceName;
+use domain::template::{Template, Values};
+use jiff::Timestamp;
+use registry::Glance;
+
+use crate::context::Context;
+use crate::discover::can_be_dispatched;
+use crate::target::Target;
+
+/// The most images whose remedy is looked for; a release that lacks more has another problem.
+const MAX_REMEDIES: usize = 20;
+
+/// What is known of how a service is built.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recipe {
+    /// Its own image template; `None` = the `image` input.
+    pub(crate) image: Option<Template>,
+    /// Its workflow file and whether that can be started by hand at the tag; `None` when it was not discovered.
+    pub(crate) workflow: Option<(String, bool)>,
+}
+
+/// The remedies of missing images, by service.
+pub(crate) type Remedies = BTreeMap<ServiceName, Remedy>;
+
+/// The remedies of the images that are missing.
+pub(crate) async fn remedies(
+    context: &Context,
+    target: &Target,
+    recipes: &BTreeMap<ServiceName, Recipe>,
+    judgements: &[Judgement],
+    now: Timestamp,
+) -> Remedies {
+    let is_missing = |judgement: &&Judgement| judgement.required && judgement.standing == Standing::Missing;
+    let missing: Vec<&Judgement> = judgements.iter().filter(is_missing).take(MAX_REMEDIES).collect();
+    if missing.is_empty() {
+        return Remedies::new();
+    }
+    let releases = context.github.releases().await.unwrap_or_default();
+    let mut remedies = Remedies::new();
+    for judgement in missing {
+        let recipe = recipes.get(&judgement.service).cloned().unwrap_or_default();
+        let remedy = remedy(context, target, &recipe, judgement, &releases, now).await;
+        remedies.insert(judgement.service.clone(), remedy);
+    }
+    remedies
+}
+
+async fn remedy(
+    context: &Context,
+    target: &Target,
+    recipe: &Recipe,
+    judgement: &Judgement,
+    releases: &[Release],
+    now: Timestamp,
+) -> Remedy {
+    let (past, path) = match &judgement.run {
+        None => (None, None),
+        Some(signalled) => match context.github.run(signalled.id).await {
+            Ok(run) => (run.as_ref().map(past_run), run.map(|run| run.path)),
+            // Without `actions: read` it cannot be seen; that it signalled is known all the same.
+            Err(_) => (Some(PastRun { id: signalled.id, attempt: signalled.attempt, created_at: now }), None),
+        },
+    };
+    let (file, at_tag) = if let Some((file, at_tag)) = &recipe.workflow {
+        (file.clone(), *at_tag)
+    } else {
+        let path = path.as_deref().and_then(|path| path.split('@').next()).map(ToOwned::to_owned);
+        let path = path.unwrap_or_else(|| format!(".github/workflows/release-{}.yml", judgement.service));
+        let text = context.github.file(&path, target.commit.as_str()).await.ok().flatten();
+        let file = path.rsplit('/').next().unwrap_or(&path).to_owned();
+        (file, text.is_none_or(|text| can_be_dispatched(&text)))
+    };
+    Remedy {
+        rerun: rerun(past, &file, at_tag, now),
+        last_good: last_good(context, target, recipe, judgement, releases).await,
+    }
+}
+
+fn past_run(run: &github::Run) -> PastRun {
+    PastRun { id: run.id, attempt: u64::from(run.run_attempt), created_at: run.created_at }
+}
+
+/// The image of the highest full release below, if the registry still has it.
+async fn last_good(
+    context: &Context,
+    target: &Target,
+    recipe: &Recipe,
+    judgement: &Judgement,
+    releases: &[Release],
+) -> Option<LastGood> {
+    let tag = versions::previous_tag(&target.tag, releases)?;
+    let values = Values { repository: &context.repository, tag: &tag, service: Some(&judgement.service) };
+    let image = recipe.image.as_ref().unwrap_or(&context.inputs.image).image(values).ok()?;
+    let seen = image != judgement.reference && matches!(context.registry.digest(&image).await, Glance::Digest(_));
+    seen.then_some(LastGood { tag, image })
+}

@@ -1,0 +1,114 @@
+//! What a partial release tells people to do, and what a full one carries.
+
+use std::time::Duration;
+
+use sim::RunSpec;
+
+use crate::stage::{MINUTE, Stage};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const THIN: &str = "on:\n  push:\n    tags: ['v*']\njobs: {}\n";
+const DISPATCHED: &str = "on:\n  push:\n    tags: ['v*']\n  workflow_dispatch:\njobs: {}\n";
+
+/// A partial release without `web`, whose build failed in run 101.
+async fn partial(prepare: impl FnOnce(&Stage)) -> Stage {
+    let stage = Stage::with("api web");
+    stage.build("api");
+    stage.fail("web");
+    prepare(&stage);
+    stage.run().await.is("partial", 0);
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_run_is_run_again_while_github_allows_it() {
+    let stage = partial(|_| {}).await;
+    assert!(stage.body().contains("gh run rerun 101 --failed -R octo/shop\n"), "{}", stage.body());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_a_month_old_or_used_up_is_replaced_by_a_new_one_at_the_tag() {
+    for (attempt, age) in [(1, DAY * 31), (51, DAY)] {
+        let stage = partial(|stage| {
+            stage.world.file(&stage.commit, ".github/workflows/release-web.yml", DISPATCHED);
+            stage.world.workflow_run(RunSpec {
+                id: 101,
+                attempt,
+                path: ".github/workflows/release-web.yml".into(),
+                head_sha: stage.commit.clone(),
+                status: "completed".into(),
+                created_at: Some(stage.world.now() - age),
+                ..RunSpec::default()
+            });
+        })
+        .await;
+        let command = "gh workflow run release-web.yml -R octo/shop --ref v1.0.0 -f tag=v1.0.0\n";
+        assert!(stage.body().contains(command), "{}", stage.body());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_file_that_cannot_be_started_at_the_tag_is_started_from_the_default_branch() {
+    let stage = Stage::with("api web");
+    stage.build("api");
+    stage.world.file(&stage.commit, ".github/workflows/release-web.yml", THIN);
+    stage.run().await.is("partial", 0);
+    let command = "gh workflow run release-web.yml -R octo/shop -f tag=v1.0.0\n";
+    assert!(stage.body().contains(command), "{}", stage.body());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_image_is_named_when_the_registry_still_has_it() {
+    let stage = partial(|stage| {
+        let old = stage.world.commit("release 0.9.0");
+        stage.world.tag("v0.9.0", &old);
+        stage.world.add_release("v0.9.0", |_| {});
+        stage.world.push("ghcr.io/octo/shop/web:0.9.0", &stage.image());
+    })
+    .await;
+    assert!(stage.body().contains("Until then, ghcr.io/octo/shop/web:0.9.0 of v0.9.0 is there."), "{}", stage.body());
+
+    let without = partial(|stage| {
+        let old = stage.world.commit("release 0.9.0");
+        stage.world.tag("v0.9.0", &old);
+        stage.world.add_release("v0.9.0", |_| {});
+    })
+    .await;
+    assert!(!without.body().contains("Until then"), "{}", without.body());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healed_release_says_when_it_was_completed_and_never_again_changes_that() {
+    let stage = partial(|_| {}).await;
+    tokio::time::sleep(MINUTE * 90).await;
+    stage.rebuild("web");
+    let completed = stage.world.now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    stage.run().await.is("complete", 0);
+    assert!(stage.body().contains(&format!("completed at {completed}.")), "{completed}: {}", stage.body());
+    let body = stage.body();
+    tokio::time::sleep(MINUTE * 90).await;
+    stage.rebuild("api");
+    stage.run().await;
+    assert!(stage.body().contains(&format!("completed at {completed}.")), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pins_come_in_the_forms_of_compose_and_kustomize_too() {
+    let mut stage = Stage::with("web api");
+    stage.input("lock-file", "images.lock.json, images.compose.yml kustomization.images.yml");
+    stage.build("api");
+    stage.build("web");
+    stage.run().await.is("complete", 0);
+    let release = stage.release();
+    let text = |name: &str| {
+        let asset = release.assets.iter().find(|asset| asset.name == name).unwrap();
+        String::from_utf8(asset.content.to_vec()).unwrap()
+    };
+    let digest = stage.world.image_digest("ghcr.io/octo/shop/api:1.0.0").unwrap();
+    let compose: serde_json::Value = serde_saphyr::from_str(&text("images.compose.yml")).unwrap();
+    assert_eq!(compose["services"]["api"]["image"], format!("ghcr.io/octo/shop/api@{digest}"));
+    let kustomize: serde_json::Value = serde_saphyr::from_str(&text("kustomization.images.yml")).unwrap();
+    assert_eq!(kustomize["images"][0]["name"], "ghcr.io/octo/shop/api");
+    assert_eq!(kustomize["images"][0]["digest"], digest);
+    assert_eq!(release.assets.len(), 3);
+}
