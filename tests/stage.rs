@@ -384,7 +384,7 @@ pub(crate) fn token() -> GitHubToken {
 }
 
 /// Reads the entries that the runner reads: `name<<DELIMITER`, lines, `DELIMITER`.
-fn outputs(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn outputs(text: &str) -> BTreeMap<String, String> {
     let (mut outputs, mut lines) = (BTreeMap::new(), text.lines());
     while let Some(line) = lines.next() {
         let (name, delimiter) = line.split_once("<<").unwrap();

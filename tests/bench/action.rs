@@ -86,7 +86,7 @@ pub(crate) async fn starts(binary: &Path, folder: &Path) -> anyhow::Result<Round
         let mut running = process.spawn()?;
         let (mut connection, _) = listener.accept().await?;
         connection.read_u8().await?;
-        rounds.add_time(start.elapsed());
+        rounds.add_wall(start.elapsed());
         running.kill().await?;
     }
     Ok(rounds)

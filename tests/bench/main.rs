@@ -19,7 +19,7 @@ use crate::measure::{Cost, Rounds, measured};
 /// How many images.
 const IMAGES: usize = 1000;
 /// How often each program runs; the programs take turns, and the median counts.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 7;
 /// How often the start is measured.
 const STARTS: usize = 30;
 /// The tag's version that every image has, and one that none has.
@@ -61,60 +61,47 @@ async fn bench(environment: &Environment) -> anyhow::Result<()> {
     let github = action::Github::serve().await?;
     seed::push(host, &github.commit).await?;
 
-    writeln!(
-        out,
-        "| {IMAGES} images | requests | wall, median (best) | to curl | peak memory |\n|---|--:|--:|--:|--:|"
-    )?;
-    for (what, version, end) in [("Poll", MISSING, "pending"), ("Proof", THERE, "complete")] {
+    writeln!(out, "| {IMAGES} images | requests | wall, median | best | to curl | processor | peak memory |")?;
+    writeln!(out, "|---|--:|--:|--:|--:|--:|--:|")?;
+    for (what, version, end) in [("poll", MISSING, "pending"), ("proof", THERE, "complete")] {
         let probe = |host: &str| vec![own.display().to_string(), "probe".into(), host.into(), version.into()];
         let asked = recorded(access_log, || measured(folder.path(), probe(logged), &[])).await?;
-        let environment = github.environment(folder.path(), host, version)?;
-        let command = vec![action.display().to_string()];
-        let of_action = github.environment(folder.path(), logged, version)?;
-        let asked_by_action = recorded(access_log, || measured(folder.path(), command.clone(), &of_action)).await?;
+        let environment = github.environment(folder.path(), logged, version)?;
+        let step = vec![action.display().to_string()];
+        let asked_by_action = recorded(access_log, || measured(folder.path(), step.clone(), &environment)).await?;
         let outputs = std::fs::read_to_string(folder.path().join("output"))?;
         ensure!(outputs.contains(end), "the action did not end as {end}: {outputs}");
+        ensure!(asked == asked_by_action, "the probe and the action do not ask the same questions");
 
         // A poll is compared with HEADs, whatever the probe sends; a proof with what it sends.
-        let head = version == MISSING;
-        let urls = curl_configuration(folder.path(), host, &asked, head)?;
-        let urls_of_action = curl_configuration(folder.path(), host, &asked_by_action, head)?;
-        let (mut curl, mut curl_of_action) = (Rounds::default(), Rounds::default());
-        let (mut probes, mut actions) = (Rounds::default(), Rounds::default());
-        for _ in 0..ROUNDS {
-            curl.add(measured(folder.path(), curl_command(&urls, head), &[]).await?);
-            probes.add(measured(folder.path(), probe(host), &[]).await?);
-            curl_of_action.add(measured(folder.path(), curl_command(&urls_of_action, head), &[]).await?);
-            actions.add(measured(folder.path(), command.clone(), &environment).await?);
-        }
-        let rows = [
-            ("curl -Z", asked.len(), &curl, None),
-            ("the probe, `Registry::look`", asked.len(), &probes, Some(&curl)),
-            ("curl -Z", asked_by_action.len(), &curl_of_action, None),
-            ("`wait-and-release`, dry run", asked_by_action.len(), &actions, Some(&curl_of_action)),
+        let curl = curl(folder.path(), host, &asked, version == MISSING)?;
+        let environment = github.environment(folder.path(), host, version)?;
+        let programs = [
+            ("`curl -Z`", curl, [].as_slice()),
+            ("the probe, `Registry::look`", probe(host), &[]),
+            ("`wait-and-release`, dry run", step, &environment),
         ];
-        for (program, requests, rounds, against) in rows {
-            let ratio = against.map_or_else(String::new, |curl| format!("{:.2}", rounds.median() / curl.median()));
-            writeln!(
-                out,
-                "| {what}: {program} | {requests} | {:.0} ms ({:.0}) | {ratio} | {:.1} MB |",
-                rounds.median(),
-                rounds.best(),
-                rounds.peak_memory()
-            )?;
+        let mut rounds = programs.each_ref().map(|_| Rounds::default());
+        for _ in 0..ROUNDS {
+            for (rounds, (_, command, environment)) in rounds.iter_mut().zip(&programs) {
+                rounds.add(measured(folder.path(), command.clone(), environment).await?);
+            }
+        }
+        let curl = rounds[0].median();
+        for ((program, ..), rounds) in programs.iter().zip(&rounds) {
+            let (requests, median, best) = (asked.len(), rounds.median(), rounds.best());
+            let (ratio, processor, memory) = (median / curl, rounds.processor(), rounds.peak_memory());
+            write!(out, "| {what}: {program} | {requests} | {median:.0} ms | {best:.0} ms | {ratio:.2} ")?;
+            writeln!(out, "| {processor:.0} ms | {memory:.1} MB |")?;
         }
     }
     let starts = action::starts(&action, folder.path()).await?;
-    writeln!(
-        out,
-        "\nStart to first request, {STARTS} starts: median {:.1} ms, worst {:.1} ms",
-        starts.median(),
-        starts.worst()
-    )?;
+    let (median, worst) = (starts.median(), starts.worst());
+    writeln!(out, "\nStart to first request, {STARTS} starts: median {median:.1} ms, worst {worst:.1} ms")?;
     Ok(())
 }
 
-/// The requests that the registry's log holds of a run: method and path.
+/// The requests that the registry's log holds of a run: method and path, in the order of the text.
 async fn recorded<F: Future<Output = anyhow::Result<Cost>>>(
     log: &Path,
     run: impl FnOnce() -> F,
@@ -127,44 +114,31 @@ async fn recorded<F: Future<Output = anyhow::Result<Cost>>>(
         let mut words = request.split(' ');
         Some((words.next()?.to_owned(), words.next()?.to_owned()))
     });
-    let requests: Vec<_> = requests.filter(|(_, path)| path.starts_with("/v2/")).collect();
+    let mut requests: Vec<_> = requests.collect();
+    requests.sort();
     ensure!(requests.len() >= IMAGES, "the registry was asked {} questions only", requests.len());
     Ok(requests)
 }
 
-/// What curl is to fetch. One file holds one method: `HEAD` for all, or as recorded.
-fn curl_configuration(
-    folder: &Path,
-    host: &str,
-    requests: &[(String, String)],
-    head: bool,
-) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+/// One curl that sends these requests, 128 at a time, without waiting whether connections can be shared. `head`: all of
+/// them as HEAD, else as they were recorded.
+fn curl(folder: &Path, host: &str, requests: &[(String, String)], head: bool) -> anyhow::Result<Vec<String>> {
+    let options = ["--no-progress-meter", "--parallel", "--parallel-immediate", "--parallel-max", "128"];
+    let mut command: Vec<String> = ["curl"].into_iter().chain(options).map(String::from).collect();
     for method in ["GET", "HEAD"] {
-        let of_method = requests.iter().filter(|(asked, _)| if head { method == "HEAD" } else { asked == method });
+        let as_method = requests.iter().filter(|(asked, _)| if head { method == "HEAD" } else { asked == method });
         let lines: Vec<String> =
-            of_method.map(|(_, path)| format!("url = \"http://{host}{path}\"\noutput = \"/dev/null\"\n")).collect();
-        if !lines.is_empty() {
-            let file = folder.join(format!("{method}-{}.curl", lines.len()));
-            std::fs::write(&file, lines.concat())?;
-            files.push(file);
+            as_method.map(|(_, path)| format!("url = \"http://{host}{path}\"\noutput = \"/dev/null\"\n")).collect();
+        if lines.is_empty() {
+            continue;
         }
-    }
-    Ok(files)
-}
-
-/// One curl for all files, 128 transfers at a time, without waiting for connections to be shared.
-fn curl_command(files: &[PathBuf], head: bool) -> Vec<String> {
-    let mut command: Vec<String> =
-        ["curl", "--silent", "--parallel", "--parallel-immediate", "--parallel-max", "128"].map(String::from).into();
-    for (index, file) in files.iter().enumerate() {
-        if index > 0 {
+        let file = folder.join(format!("{method}.curl"));
+        std::fs::write(&file, lines.concat())?;
+        if command.iter().any(|argument| argument == "--config") {
             command.push("--next".into());
-            command.push("--silent".into());
         }
-        let is_head = head || file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("HEAD"));
-        command.extend(is_head.then(|| "--head".into()));
+        command.extend((method == "HEAD").then(|| "--head".into()));
         command.extend(["--header".into(), ACCEPT.into(), "--config".into(), file.display().to_string()]);
     }
-    command
+    Ok(command)
 }

@@ -1,10 +1,11 @@
-//! What a process takes: wall time from its start to its end, and the most memory that it held, by GNU time.
+//! What a process takes: wall time from its start to its end; processor time and the most memory that it held by GNU
+//! time.
 
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 use tokio::time::Instant;
 
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     wall: Duration,
+    processor: Duration,
     kilobytes: f64,
 }
 
@@ -23,48 +25,66 @@ pub(crate) async fn measured(
 ) -> anyhow::Result<Cost> {
     let report = folder.join("time");
     let mut process = Command::new("/usr/bin/time");
-    process.args(["--format", "%M", "--output"]).arg(&report).args(&command);
+    process.args(["--format", "%U %S %M", "--output"]).arg(&report).args(&command);
     process.env_clear().env("PATH", "/usr/bin:/bin").envs(environment.iter().cloned()).stdout(Stdio::null());
     let start = Instant::now();
     let status = process.status().await.context("start /usr/bin/time")?;
     let wall = start.elapsed();
     ensure!(status.success(), "{}: {status}", command[0]);
-    let kilobytes = std::fs::read_to_string(&report)?.trim().parse()?;
-    Ok(Cost { wall, kilobytes })
+    let report = std::fs::read_to_string(&report)?;
+    let numbers = report.split_whitespace().map(str::parse::<f64>).collect::<Result<Vec<_>, _>>()?;
+    let [user, system, kilobytes] = numbers[..] else { bail!("GNU time says {report}") };
+    Ok(Cost { wall, processor: Duration::from_secs_f64(user + system), kilobytes })
 }
 
 /// What several runs took.
 #[derive(Debug, Default)]
 pub(crate) struct Rounds {
-    milliseconds: Vec<f64>,
+    walls: Vec<f64>,
+    processors: Vec<f64>,
     kilobytes: f64,
 }
 
 impl Rounds {
     pub(crate) fn add(&mut self, cost: Cost) {
-        self.add_time(cost.wall);
+        self.add_wall(cost.wall);
+        insert(&mut self.processors, cost.processor);
         self.kilobytes = self.kilobytes.max(cost.kilobytes);
     }
 
-    pub(crate) fn add_time(&mut self, time: Duration) {
-        self.milliseconds.push(time.as_secs_f64() * 1000.0);
-        self.milliseconds.sort_by(f64::total_cmp);
+    pub(crate) fn add_wall(&mut self, wall: Duration) {
+        insert(&mut self.walls, wall);
+    }
+
+    /// Of the wall times, in milliseconds; so are the others.
+    pub(crate) fn median(&self) -> f64 {
+        median(&self.walls)
     }
 
     pub(crate) fn best(&self) -> f64 {
-        self.milliseconds.first().copied().unwrap_or(f64::NAN)
-    }
-
-    pub(crate) fn median(&self) -> f64 {
-        self.milliseconds.get(self.milliseconds.len() / 2).copied().unwrap_or(f64::NAN)
+        self.walls.first().copied().unwrap_or(f64::NAN)
     }
 
     pub(crate) fn worst(&self) -> f64 {
-        self.milliseconds.last().copied().unwrap_or(f64::NAN)
+        self.walls.last().copied().unwrap_or(f64::NAN)
+    }
+
+    /// The median of what the process itself had of the processor.
+    pub(crate) fn processor(&self) -> f64 {
+        median(&self.processors)
     }
 
     /// In megabytes of a million bytes; the most of all runs.
     pub(crate) fn peak_memory(&self) -> f64 {
         self.kilobytes * 1024.0 / 1e6
     }
+}
+
+fn insert(sorted: &mut Vec<f64>, time: Duration) {
+    sorted.push(time.as_secs_f64() * 1000.0);
+    sorted.sort_by(f64::total_cmp);
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use runner::Environment;
 use serde_json::Value;
 
-use crate::stage::{Ended, TOKEN};
+use crate::stage::{Ended, TOKEN, outputs};
 
 /// What ring's build script watches.
 const FOR_THIS_PACKAGE: [&str; 7] = [
@@ -152,15 +152,4 @@ impl Step {
         let read = |file: &str| std::fs::read_to_string(self.path(file)).unwrap();
         Ended { exit: exit.try_into().unwrap(), outputs: outputs(&read("output")), log, summary: read("summary") }
     }
-}
-
-/// Reads the entries of `GITHUB_OUTPUT`: `name<<DELIMITER`, lines, `DELIMITER`.
-fn outputs(text: &str) -> BTreeMap<String, String> {
-    let (mut outputs, mut lines) = (BTreeMap::new(), text.lines());
-    while let Some(line) = lines.next() {
-        let (name, delimiter) = line.split_once("<<").unwrap();
-        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
-        outputs.insert(name.to_owned(), value.join("\n"));
-    }
-    outputs
 }
