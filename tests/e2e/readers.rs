@@ -1,4 +1,4 @@
-//! Programs that know nothing of us read the simulated registry: skopeo and curl, through anonymous tokens, an account's
+//! Programs that know nothing of us read the simulated registry: skopeo, oras and curl, through anonymous tokens, an account's
 //! token, and a password.
 
 use serde_json::Value;
@@ -57,6 +57,42 @@ async fn skopeo_reads_the_simulated_registry() {
         let output = run("skopeo", &arguments).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains("manifest unknown"), "{host}: {said}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs oras: run tests/e2e/registry.sh"]
+async fn oras_reads_the_simulated_registry() {
+    let (world, registries) = world();
+    for (host, account) in registries {
+        let digest = world.push(&format!("{host}/octo/shop/api:1.0.0"), &image().salt(host));
+        let served = world.serve_registry(host).await.unwrap();
+        let reference = format!("{}/octo/shop/api:1.0.0", served.host());
+        let mut login = vec!["--plain-http"];
+        if let Some((name, password)) = account.as_deref().and_then(|account| account.split_once(':')) {
+            login.extend(["--username", name, "--password", password]);
+        }
+        let oras = |command: &[&'static str], reference: &str| {
+            let arguments = [command, &login].concat();
+            let reference = reference.to_owned();
+            async move { run("oras", &[&arguments[..], &[reference.as_str()]].concat()).await }
+        };
+        let resolved = oras(&["resolve"], &reference).await;
+        assert_eq!(String::from_utf8_lossy(&resolved.stdout).trim(), digest, "{host}: {resolved:?}");
+        // It computes the digest of what it fetched and compares.
+        let index = oras(&["manifest", "fetch"], &reference).await;
+        let index: Value = serde_json::from_slice(&index.stdout).unwrap();
+        let real = index["manifests"].as_array().unwrap().iter();
+        let platforms = real.filter(|entry| entry["platform"]["os"] == "linux").count();
+        assert_eq!(platforms, 2, "{host}: {index}");
+        let config = oras(&["manifest", "fetch-config", "--platform", "linux/arm64"], &reference).await;
+        let config: Value = serde_json::from_slice(&config.stdout).unwrap();
+        assert_eq!(config["architecture"], "arm64", "{host}");
+        assert_eq!(config["config"]["Labels"]["org.opencontainers.image.revision"], REVISION, "{host}");
+
+        let missing = oras(&["resolve"], &reference.replace("1.0.0", "9.9.9")).await;
+        let said = String::from_utf8_lossy(&missing.stderr).into_owned();
+        assert!(!missing.status.success() && said.contains("not found"), "{host}: {said}");
     }
 }
 
