@@ -14,6 +14,8 @@ stop_registries() {
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
+    # Containers on the host's network leave this behind dockerd.
+    umount "$folder"/dockerd/exec/netns/* 2>/dev/null || true
     rm -rf "$folder"
 }
 trap stop_registries EXIT

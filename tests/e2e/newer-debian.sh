@@ -1,14 +1,20 @@
 # shellcheck shell=bash
 # For other scripts to source: programs of a newer Debian suite, unpacked beside the system and never installed over it.
 
+# debian_mirror: prints where this machine's apt has Debian from.
+debian_mirror() {
+    # shellcheck disable=SC2016 # apt fills these in
+    apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian //p' | sort -u | head -n 1
+}
+
 # newer_debian SUITE PACKAGE...: unpacks the packages (not what they depend on) under `target/debian/SUITE` and prints that folder.
-# The mirror is the one that this machine's apt uses. What was unpacked before stays as it is.
+# What was unpacked before stays as it is.
 newer_debian() {
     local suite=$1 folder mirror package options
     shift
     folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target/debian/$suite
     mkdir -p "$folder"/{apt/lists/partial,apt/cache/archives/partial,packages,root}
-    mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian //p' | sort -u | head -n 1)
+    mirror=$(debian_mirror)
     printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
         "$mirror" "$suite" /usr/share/keyrings/debian-archive-keyring.gpg >"$folder/apt/newer.sources"
     options=(-qq -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$folder/apt/" -o "Dir::State::Lists=$folder/apt/lists/"

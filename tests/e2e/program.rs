@@ -1,4 +1,4 @@
-//! The real `wait-and-release`, built by cargo and started as a runner starts it.
+//! The real `wait-and-release`, built by cargo or taken from its image, and started as a runner starts it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -142,10 +142,34 @@ impl Step {
         self.folder.path().join(name)
     }
 
+    /// The action as a process, or as a container of the image `E2E_IMAGE`, started as the runner starts one.
+    async fn process(&self) -> tokio::process::Command {
+        let Some(image) = Environment::capture().get("E2E_IMAGE").map(ToOwned::to_owned) else {
+            let mut process = tokio::process::Command::new(binary().await);
+            process.env_clear().envs(&self.variables).current_dir(self.folder.path());
+            return process;
+        };
+        let folder = self.folder.path().display().to_string();
+        let mut docker = tokio::process::Command::new("docker");
+        docker.args([
+            "run",
+            "--rm",
+            "--network",
+            "host",
+            "--workdir",
+            &folder,
+            "--volume",
+            &format!("{folder}:{folder}"),
+        ]);
+        docker.args(["--entrypoint", "/wait-and-release"]).envs(&self.variables);
+        docker.args(self.variables.keys().flat_map(|name| ["--env", name])).arg(image);
+        docker
+    }
+
     /// Runs the step to its end.
     pub(crate) async fn run(&self) -> Ended {
-        let mut process = tokio::process::Command::new(binary().await);
-        process.env_clear().envs(&self.variables).current_dir(self.folder.path()).kill_on_drop(true);
+        let mut process = self.process().await;
+        process.kill_on_drop(true);
         let output = process.output().await.unwrap();
         let log = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let exit = output.status.code().unwrap_or_else(|| panic!("{}: {log}", output.status));

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # docker-registry.sh assigns folder
+# For other scripts to source, after docker-registry.sh and newer-debian.sh: dockerd 28 with containerd's image store and the standalone buildx,
+# both unpacked beside the system, on a socket of their own. It has no network of its own: builds and containers use the host's.
+
+# start_dockerd: sets DOCKER_HOST, puts `docker` and `buildx` on PATH. It stops with the registries, and its data goes away.
+start_dockerd() {
+    local tree data="$folder/dockerd" pid
+    install_missing runc:runc
+    # buildx of the stable suites is too old for what the action asks of it.
+    tree=$(newer_debian sid docker.io containerd docker-cli docker-buildx)
+    mkdir -p "$data/bin"
+    ln -sf "$tree"/usr/bin/{containerd,containerd-shim-runc-v2,docker} "$tree/usr/sbin/dockerd" "$data/bin/"
+    ln -sf "$tree/usr/libexec/docker/cli-plugins/docker-buildx" "$data/bin/buildx"
+    cat >"$data/daemon.json" <<JSON
+{
+  "features": {"containerd-snapshotter": true},
+  "iptables": false, "ip6tables": false, "bridge": "none", "userland-proxy": false,
+  "data-root": "$data/data", "exec-root": "$data/exec", "pidfile": "$data/pid",
+  "hosts": ["unix://$data/docker.sock"]
+}
+JSON
+    export PATH=$data/bin:$PATH DOCKER_HOST=unix://$data/docker.sock
+    dockerd --config-file "$data/daemon.json" >"$data/log" 2>&1 &
+    pid=$!
+    started+=("$pid")
+    for _ in $(seq 200); do
+        if docker version >/dev/null 2>&1; then return; fi
+        if ! kill -0 "$pid" 2>/dev/null; then break; fi
+        sleep 0.05
+    done
+    echo "dockerd does not start:" >&2
+    cat "$data/log" >&2
+    return 1
+}
