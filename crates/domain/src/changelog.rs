@@ -2,16 +2,19 @@
 
 use std::fmt::Write as _;
 
+use crate::render::markdown::CodeBlocks;
+
 /// The section of `version`: the lines below its heading `## [1.2.3] - 2026-01-31` (brackets, date and a leading `v` are
 /// optional) up to the next heading of that level, with the link definitions from the foot of the file that it uses.
 /// `None` when the file has no such section or when it is empty.
 pub fn section(text: &str, version: &str) -> Option<String> {
-    let (mut lines, mut definitions, mut inside, mut fenced) = (Vec::new(), Vec::new(), false, false);
-    for line in text.lines() {
+    let code = CodeBlocks::of(text);
+    let (mut lines, mut definitions, mut inside, mut offset) = (Vec::new(), Vec::new(), false, 0);
+    for line in text.split_inclusive('\n') {
+        let start = offset;
+        offset += line.len();
         let line = line.trim_end();
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        } else if !fenced {
+        if !code.hold(start) {
             if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("# ")) {
                 inside = line.starts_with("## ") && is_heading_of(heading, version);
                 continue;
@@ -66,6 +69,18 @@ mod tests {
             "### Added\n- ten ([#12])\n\n```md\n## 1.9.0\n```\n\n[#12]: https://x/12"
         );
         assert_eq!(section(FILE, "1.1.0").unwrap(), "- one one, see [docs]\n\n[docs]: https://x/docs");
+    }
+
+    #[test]
+    fn a_heading_in_a_code_block_ends_no_section() {
+        for block in ["~~~\n## 1.0.0\n~~~", "````md\n```\n## 1.0.0\n````", "```\n``` x\n## 1.0.0\n```"] {
+            let file = format!("## 2.0.0\n{block}\n\nlast\n\n## 1.0.0\none\n");
+            assert_eq!(section(&file, "2.0.0"), Some(format!("{block}\n\nlast")));
+        }
+        for no_fence in ["``` a`b", "    ```", "- item\n  ```\n  ends with its item"] {
+            let file = format!("## 2.0.0\n{no_fence}\n\n## 1.0.0\none\n");
+            assert_eq!(section(&file, "1.0.0").as_deref(), Some("one"), "{no_fence}");
+        }
     }
 
     #[test]

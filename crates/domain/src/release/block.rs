@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::image::hex;
+use crate::render::markdown::{CodeBlocks, closed};
 use crate::repository::CommitSha;
 
 /// How a line that opens the block starts; the machine line is the JSON between it and `-->`.
@@ -106,52 +107,22 @@ impl Span<'_> {
     }
 }
 
-/// Whether a line stands in a code fence.
-#[derive(Default)]
-struct Fence(Option<&'static str>);
-
-impl Fence {
-    /// Goes over one trimmed line; true when it is a fence or stands in one.
-    fn takes(&mut self, line: &str) -> bool {
-        let ticks = ["```", "~~~"].into_iter().find(|ticks| line.starts_with(ticks));
-        match (self.0, ticks) {
-            (None, Some(_)) => self.0 = ticks,
-            (Some(_), Some(_)) if self.0 == ticks => self.0 = None,
-            (Some(_), _) => {}
-            (None, None) => return false,
-        }
-        true
-    }
-
-    /// `text` with the fence closed that it leaves open: what follows would be a quotation.
-    fn close(text: &str) -> String {
-        let mut fence = Self::default();
-        for line in text.lines() {
-            fence.takes(line.trim());
-        }
-        let end = text.trim_end();
-        fence.0.map_or_else(|| end.to_owned(), |ticks| format!("{end}\n{ticks}"))
-    }
-}
-
 /// Line ends do not count: GitHub's own editor turns them all into CR LF.
 fn hash(content: &str) -> String {
     hex(&Sha256::digest(content.replace('\r', "").as_bytes()))
 }
 
 impl<'a> Body<'a> {
-    /// Takes `text` apart. Markers inside a code fence are a person's quotation, not markers.
+    /// Takes `text` apart. Markers inside a code block are a person's quotation, not markers.
     pub fn read(text: &'a str) -> Self {
-        let (mut begins, mut ends, mut offset, mut fence) = (Vec::new(), Vec::new(), 0, Fence::default());
+        let (mut begins, mut ends, mut offset, code) = (Vec::new(), Vec::new(), 0, CodeBlocks::of(text));
         for line in text.split_inclusive('\n') {
             let (start, trimmed) = (offset, line.trim());
             offset += line.len();
-            if fence.takes(trimmed) {
-                continue;
-            }
-            if trimmed.starts_with(BEGIN.trim_end()) {
+            let quoted = || code.hold(start + line.len() - line.trim_start().len());
+            if trimmed.starts_with(BEGIN.trim_end()) && !quoted() {
                 begins.push((start, offset, trimmed));
-            } else if trimmed == END {
+            } else if trimmed == END && !quoted() {
                 ends.push((start, offset));
             }
         }
@@ -219,7 +190,7 @@ impl<'a> Body<'a> {
     /// The body with our block as it should be. Equal content gives the same bytes back.
     pub fn with(&self, content: &Content) -> String {
         match &self.found {
-            Found::Nothing if self.text.trim().is_empty() => content.write(false, false, 0).0,
+            Found::Nothing if self.text.trim().is_empty() => content.write(false, false, 0),
             Found::Nothing => join("", content, (false, false), self.text),
             Found::Intact(span) => {
                 let moved = span.content.contains(CHANGELOG_MOVED);
@@ -239,7 +210,7 @@ impl<'a> Body<'a> {
 
 fn join(before: &str, content: &Content, (above, moved): (bool, bool), after: &str) -> String {
     let around = before.chars().count() + after.chars().count() + 1;
-    let (block, _) = content.write(above, moved, around);
+    let block = content.write(above, moved, around);
     let gap = if after.is_empty() || after.starts_with(['\n', '\r']) { "" } else { "\n" };
     format!("{before}{block}{gap}{after}")
 }
@@ -258,34 +229,34 @@ impl Line {
 }
 
 impl Content {
-    /// The block, and whether the changelog had to be cut so that it and `around` fit into a body.
-    fn write(&self, above: bool, moved: bool, around: usize) -> (String, bool) {
+    /// The block. The changelog is cut so that it and `around` fit into a body.
+    fn write(&self, above: bool, moved: bool, around: usize) -> String {
         let with = |changelog: Option<&str>| {
-            let mut content = format!("{}\n", Fence::close(&self.head));
+            let mut content = format!("{}\n", self.head.trim_end());
             if moved {
                 let _ = write!(content, "\n{CHANGELOG_MOVED}\n");
             } else if let Some(changelog) = changelog {
-                let _ = write!(content, "\n{CHANGELOG}\n{}\n", Fence::close(changelog.trim()));
+                let _ = write!(content, "\n{CHANGELOG}\n{changelog}\n");
             }
             let line = Line { above, hash: hash(&content), ..self.line.clone() };
             format!("{}\n{content}{END}\n", line.write())
         };
-        let whole = with(self.changelog.as_deref());
-        let Some(changelog) = self.changelog.as_deref() else { return (whole, false) };
-        let over = (whole.chars().count() + around).saturating_sub(BODY_LIMIT);
-        if over == 0 {
-            return (whole, false);
-        }
-        // The room that closing a fence in the middle of it may take.
-        let over = over + "\n```".len();
+        let over = |block: &str| (block.chars().count() + around).saturating_sub(BODY_LIMIT);
+        let changelog = self.changelog.as_deref().map(str::trim_start);
+        let mut block = with(changelog.map(closed).as_deref());
+        let Some(mut kept) = changelog.filter(|_| !moved) else { return block };
         let link = format!(
             "\n\n[The changelog is longer than a release can hold: read all of it]({})",
             self.full_changelog_url
         );
-        let keep = changelog.chars().count().saturating_sub(over + link.chars().count());
-        let end = changelog.char_indices().nth(keep).map_or(changelog.len(), |(at, _)| at);
-        let cut = changelog[..end].rfind('\n').map_or("", |at| &changelog[..at]);
-        (with(Some(&format!("{}{link}", Fence::close(cut)))), true)
+        // Again, because the link and the end of a fence take room too.
+        while over(&block) > 0 && !kept.is_empty() {
+            let keep = kept.chars().count().saturating_sub(over(&block));
+            let end = kept.char_indices().nth(keep).map_or(kept.len(), |(at, _)| at);
+            kept = kept[..end].rfind('\n').map_or("", |at| &kept[..at]);
+            block = with(Some(&format!("{}{link}", closed(kept))));
+        }
+        block
     }
 }
 
@@ -378,26 +349,45 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_inside_a_code_fence_is_a_quotation() {
-        let text = format!("```html\n{END}\n```\n");
-        assert!(!Body::read(&text).bears_our_block());
-        let body = write(&text, &content("table", None));
-        assert!(Body::read(&body).span().unwrap().is_intact());
-        assert!(body.ends_with(&text));
+    fn a_marker_inside_a_code_block_is_a_quotation() {
+        for quotation in [
+            format!("```html\n{END}\n```\n"),
+            format!("~~~\n{END}\n~~~\n"),
+            format!("   ````\n```\n{END}\n````\n"),
+            format!("```\n``` no end\n{END}\n```\n"),
+            format!("~~~ a`b\n{END}\n~~~\n"),
+            format!("- item\n  ```\n  {END}\n  ```\n"),
+            format!("text\n\n    {END}\n"),
+        ] {
+            assert!(!Body::read(&quotation).bears_our_block(), "{quotation}");
+            let body = write(&quotation, &content("table", None));
+            assert!(Body::read(&body).span().unwrap().is_intact(), "{body}");
+            assert!(body.ends_with(&quotation));
+        }
     }
 
     #[test]
-    fn a_fence_that_is_left_open_ends_with_the_text_that_opened_it() {
-        for ticks in ["```", "~~~"] {
-            let content = content(&format!("notes\n{ticks}md\nx"), Some(&format!("* log\n{ticks}rust\nfn main")));
+    fn what_opens_no_code_block_hides_no_marker() {
+        let block = write("", &content("table", None));
+        for text in ["``` a`b\n\n", "- item\n  ```\n  ends with its item\n\n", "> ```\n\n", "```\n`````\n", "``\n"] {
+            assert!(Body::read(&format!("{text}{block}")).span().unwrap().is_intact(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fence_that_a_changelog_leaves_open_ends_with_it() {
+        for ticks in ["```", "~~~~~"] {
+            let content = content("head", Some(&format!("* log\n\n{ticks}rust\nfn main")));
             let once = write("", &content);
             assert!(Body::read(&once).span().unwrap().is_intact(), "{once}");
             assert_eq!(write(&once, &content), once);
-            assert_eq!(once.matches(ticks).count(), 4, "{once}");
+            assert_eq!(once.matches(ticks).count(), 2, "{once}");
         }
-        let long = format!("{}```\n{}", "* line\n".repeat(9_000), "code\n".repeat(30_000));
+        let ticks = "`".repeat(500);
+        let long = format!("{}{ticks}\n{}", "* line\n".repeat(9_000), "code\n".repeat(30_000));
         let once = write("", &content("head", Some(&long)));
         assert!(once.chars().count() <= BODY_LIMIT && Body::read(&once).span().unwrap().is_intact());
+        assert!(once.contains(&format!("\ncode\n{ticks}\n\n[The changelog is longer")));
         assert_eq!(write(&once, &content("head", Some(&long))), once);
     }
 

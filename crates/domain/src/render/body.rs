@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::markdown::{code, inline};
+use super::markdown::{closed, code, inline};
 use super::reason::{cure, why};
 use super::{Subject, pull_command};
 use crate::decide::{Judgement, Standing};
@@ -14,7 +14,8 @@ pub fn head(subject: Subject<'_>, notes: &str, judgements: &[Judgement]) -> Stri
         judgements.iter().filter(|image| image.required && image.standing != Standing::Ready).collect();
     let mut text = String::new();
     if !notes.trim().is_empty() {
-        let _ = writeln!(text, "{}\n", notes.trim().replace("<!-- release-actions:", "&lt;!-- release-actions:"));
+        let notes = notes.trim_start().replace("<!-- release-actions:", "&lt;!-- release-actions:");
+        let _ = writeln!(text, "{}\n", closed(&notes));
     }
     if !missing.is_empty() {
         warning(&mut text, subject, judgements, &missing);

@@ -1,4 +1,57 @@
-//! How text that is not ours is made harmless before it stands in Markdown.
+//! How text that is not ours is made harmless before it stands in Markdown, and where in a text the Markdown is not.
+
+use std::ops::Range;
+
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
+
+/// The code blocks of a text (`CommonMark` 0.31, sections 4.4 and 4.5): what stands in them is a quotation.
+pub(crate) struct CodeBlocks(Vec<Range<usize>>);
+
+impl CodeBlocks {
+    /// Finds them.
+    pub(crate) fn of(text: &str) -> Self {
+        let events = Parser::new(text).into_offset_iter();
+        Self(
+            events
+                .filter_map(|(event, range)| matches!(event, Event::Start(Tag::CodeBlock(_))).then_some(range))
+                .collect(),
+        )
+    }
+
+    /// Whether the byte at `offset` stands in one.
+    pub(crate) fn hold(&self, offset: usize) -> bool {
+        let next = self.0.partition_point(|block| block.end <= offset);
+        self.0.get(next).is_some_and(|block| block.start <= offset)
+    }
+}
+
+/// `text` without white space at its end, and with the code fence or HTML block ended that it leaves open: what follows
+/// would be a part of it.
+pub(crate) fn closed(text: &str) -> String {
+    let mut text = text.trim_end().to_owned();
+    loop {
+        let after = text.len() + "\n\n".len();
+        let probe = format!("{text}\n\nprobe");
+        let open = Parser::new(&probe).into_offset_iter().find(|(event, range)| {
+            range.contains(&after)
+                && matches!(event, Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_)) | Tag::HtmlBlock))
+        });
+        match open {
+            None => return text,
+            Some((Event::Start(Tag::HtmlBlock), range)) => {
+                let harmless = text[range.start..].replace('<', "&lt;");
+                text.replace_range(range.start.., &harmless);
+            }
+            Some((_, range)) => {
+                let fence = probe[range.start..].trim_start();
+                let tick = fence.chars().next().unwrap_or('`');
+                let fence: String = fence.chars().take_while(|c| *c == tick).collect();
+                text.push('\n');
+                text.push_str(&fence);
+            }
+        }
+    }
+}
 
 /// Text of several lines: HTML comments are defused, so that no marker can be forged, and mentions ping nobody.
 pub fn foreign(text: &str) -> String {
@@ -58,5 +111,23 @@ mod tests {
         let text = inline("a|b\n![x](http://evil) <img> `c` @octo \u{1b}[31m");
         assert!(!text.contains('\n') && !text.contains('\u{1b}') && !text.contains("@octo") && !text.contains("<img"));
         assert!(text.contains("a\\|b"));
+    }
+    #[test]
+    fn a_text_ends_the_fence_and_the_html_that_it_opened() {
+        for (given, ended) in [
+            ("a\n\n```\ncode\n\n", "a\n\n```\ncode\n```"),
+            ("````md\n```\n", "````md\n```\n````"),
+            ("   ~~~ a`b\n```\n~~", "   ~~~ a`b\n```\n~~\n~~~"),
+            ("```\n``` no end", "```\n``` no end\n```"),
+            ("<pre>\n\n```\n", "&lt;pre>\n\n```\n```"),
+            ("x\n\n<!-- y", "x\n\n&lt;!-- y"),
+        ] {
+            assert_eq!(closed(given), ended);
+            assert_eq!(closed(ended), ended);
+        }
+        for kept in ["```\ncode\n```", "    ```", "```a`b", "- item\n  ```\n  code", "> ```", "<div>", "<!-- x -->", ""]
+        {
+            assert_eq!(closed(kept), kept);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use expect_test::{ExpectFile, expect_file};
 use jiff::Timestamp;
+use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::summary::{Life, Report, summary};
 use super::{Subject, body};
@@ -51,20 +52,30 @@ fn failed(service: &str, class: &str) -> Judgement {
     Judgement { run: Some(RunAttempt { id: 7, attempt: 1, url }), ..missing(service, Verdict::Failed, reason) }
 }
 
-/// Renders with everything that the texts are about.
+/// Renders with everything that the texts are about, and compares.
 fn render(remedies: &[(&str, Remedy)], text: impl Fn(Subject<'_>) -> String, expected: &ExpectFile) {
+    expected.assert_eq(&rendered(remedies, text));
+}
+
+fn rendered(remedies: &[(&str, Remedy)], text: impl Fn(Subject<'_>) -> String) -> String {
     let repository: Repository = "octo/shop".parse().unwrap();
     let tag: ReleaseTag = "v1.0.0".parse().unwrap();
     let commit: CommitSha = "a".repeat(40).parse().unwrap();
     let remedies: BTreeMap<ServiceName, Remedy> =
         remedies.iter().map(|(service, remedy)| (service.parse().unwrap(), remedy.clone())).collect();
-    expected.assert_eq(&text(Subject {
+    text(Subject {
         repository: &repository,
         repository_url: "https://github.com/octo/shop",
         tag: &tag,
         commit: &commit,
         remedies: &remedies,
-    }));
+    })
+}
+
+/// How many rows the tables of a text have below their heads.
+fn rows(text: &str) -> usize {
+    let events = Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_GFM);
+    events.filter(|event| matches!(event, Event::Start(Tag::TableRow))).count()
 }
 
 #[test]
@@ -85,6 +96,14 @@ fn a_full_release_with_notes_an_optional_image_and_images_that_are_not_proven_in
     let images = [unnamed, unended, optional];
     let notes = "Hello @octo.\n\n<!-- release-actions:end -->";
     render(&[], |subject| body::head(subject, notes, &images), &expect_file!["golden/full_with_notes.md"]);
+}
+
+#[test]
+fn notes_that_end_nothing_swallow_no_table() {
+    for notes in ["```md\ncode", "~~~~", "<!-- a comment", "<pre>\n\ntext"] {
+        let head = rendered(&[], |subject| body::head(subject, notes, &[ready("api"), failed("web", "push")]));
+        assert_eq!(rows(&head), 2, "{head}");
+    }
 }
 
 #[test]
