@@ -174,10 +174,18 @@ impl<'a> Body<'a> {
         (!changelog.is_empty()).then_some(changelog)
     }
 
-    /// True when the changelog should not be asked for again: it stands in the block or was moved out of it.
-    pub fn has_changelog(&self) -> bool {
-        let moved = || self.span().is_some_and(|span| span.content.contains(CHANGELOG_MOVED));
-        matches!(self.found, Found::Changed(_)) || self.changelog().is_some() || moved()
+    /// True when the changelog of `commit` should not be asked for again: it stands in the block or was moved out of it.
+    pub fn has_changelog(&self, commit: &CommitSha) -> bool {
+        self.is_of(commit) && (self.changelog().is_some() || self.changelog_was_moved())
+    }
+
+    /// Whether the block is about `commit`. One whose machine line was damaged counts as such.
+    fn is_of(&self, commit: &CommitSha) -> bool {
+        self.span().is_some_and(|span| span.line.as_ref().is_none_or(|line| line.commit == *commit))
+    }
+
+    fn changelog_was_moved(&self) -> bool {
+        self.span().is_some_and(|span| span.content.contains(CHANGELOG_MOVED))
     }
 
     fn span(&self) -> Option<&Span<'a>> {
@@ -193,14 +201,14 @@ impl<'a> Body<'a> {
             Found::Nothing if self.text.trim().is_empty() => content.write(false, false, 0),
             Found::Nothing => join("", content, (false, false), self.text),
             Found::Intact(span) => {
-                let moved = span.content.contains(CHANGELOG_MOVED);
+                let moved = self.is_of(&content.line.commit) && self.changelog_was_moved();
                 let body = join(span.before, content, (false, moved), span.after);
                 // Only line ends differ: nothing to write.
                 if body.replace('\r', "") == self.text.replace('\r', "") { self.text.to_owned() } else { body }
             }
             Found::Changed(span) => {
                 let after = format!("\n{}{}", span.content, span.after);
-                join(span.before, content, (false, true), &after)
+                join(span.before, content, (false, self.has_changelog(&content.line.commit)), &after)
             }
             Found::Unclear(Some(top)) => join("", content, (true, false), top.after),
             Found::Unclear(None) => join("", content, (true, false), &format!("\n{}", self.text)),
@@ -329,7 +337,7 @@ mod tests {
         let below = healed.split(END).nth(1).unwrap();
         assert!(below.contains("table\n\n<!-- release-actions:changelog -->\n* a change, and my remark\n"), "{healed}");
         assert_eq!(write(&healed, &content("full table", Some("* a change"))), healed);
-        assert!(Body::read(&healed).has_changelog());
+        assert!(Body::read(&healed).has_changelog(&"a".repeat(40).parse().unwrap()));
     }
 
     #[test]
@@ -389,6 +397,31 @@ mod tests {
         assert!(once.chars().count() <= BODY_LIMIT && Body::read(&once).span().unwrap().is_intact());
         assert!(once.contains(&format!("\ncode\n{ticks}\n\n[The changelog is longer")));
         assert_eq!(write(&once, &content("head", Some(&long))), once);
+    }
+
+    #[test]
+    fn a_changed_block_without_a_changelog_gets_one_later() {
+        let (log, old) = (Some("* a change"), "a".repeat(40).parse().unwrap());
+        let changed = write("", &content("table", None)).replace("table", "my table");
+        assert!(!Body::read(&changed).has_changelog(&old));
+        let healed = write(&changed, &content("full table", log));
+        assert_eq!(Body::read(&healed).changelog(), log, "{healed}");
+        assert!(healed.ends_with("my table\n"), "{healed}");
+    }
+
+    #[test]
+    fn a_changelog_that_was_moved_out_is_made_anew_for_another_commit() {
+        let (log, other) = (Some("* a change"), "b".repeat(40).parse::<CommitSha>().unwrap());
+        let mut elsewhere = content("new table", Some("* another change"));
+        elsewhere.line.commit = other.clone();
+        let changed = write("", &content("table", log)).replace("* a change", "* a change, and my remark");
+        let healed = write(&changed, &content("full table", log));
+        for text in [changed, healed] {
+            assert!(!Body::read(&text).has_changelog(&other));
+            let anew = write(&text, &elsewhere);
+            assert_eq!(Body::read(&anew).changelog(), Some("* another change"), "{anew}");
+            assert_eq!(anew.matches("and my remark").count(), 1);
+        }
     }
 
     #[test]

@@ -186,10 +186,7 @@ fn is_own(release: &Release) -> bool {
 
 /// True when the changelog has to be made: there is none in our block, or the tag moved.
 pub fn needs_changelog(existing: Option<&Release>, commit: &CommitSha) -> bool {
-    existing.is_none_or(|release| {
-        let body = Body::read(release.body());
-        !(body.has_changelog() && body.line().is_some_and(|line| line.commit == *commit))
-    })
+    existing.is_none_or(|release| !Body::read(release.body()).has_changelog(commit))
 }
 
 /// The next write between `releases` and `wanted`. `latest`: the id of the repository's latest release.
