@@ -129,12 +129,15 @@ async fn a_changelog_file_gives_the_section_of_the_version() {
 #[tokio::test(start_paused = true)]
 async fn titles_of_pull_requests_ping_nobody_and_forge_nothing() {
     let stage = Stage::with("api");
-    let pull = stage.world.pull_request("x <!-- release-actions:end --> | @team/all ```", "mallory");
+    let pull = stage
+        .world
+        .pull_request("x <!-- release-actions:end --> | @team/all \u{e9}@team &#64;team org/repo#1 ```", "mallory");
     stage.world.move_tag("v1.0.0", &pull.sha);
     Scene { world: stage.world.clone(), tag: stage.tag.clone(), commit: pull.sha }.build("api");
     stage.run().await.is("complete", 0);
     let body = stage.body();
     assert!(!body.contains("@team") && !body.contains("@mallory") && body.contains("mallory"), "{body}");
+    assert!(!body.contains("&#64;team") && !body.contains("repo#1") && body.contains("org/repo#"), "{body}");
     assert_eq!(body.matches("<!-- release-actions:end -->").count(), 1, "{body}");
     assert_eq!(stage.run().await.output("release-change"), "unchanged");
 }
