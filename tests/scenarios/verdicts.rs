@@ -213,7 +213,24 @@ async fn an_image_that_stands_under_the_other_name_is_pointed_out() {
     .await;
     ended.is("partial", 0);
     assert!(ended.reason("web").contains("as ghcr.io/octo/shop/web:v1.0.0 only"), "{}", ended.reason("web"));
-    assert!(stage.body().contains("ghcr.io/octo/shop/web:v1.0.0"));
+    assert!(
+        stage.body().contains("ghcr.io/octo/shop/web:v1.0.0") && stage.body().contains("Correct the `image` template")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_may_be_hidden_names_the_permission_beside_the_build() {
+    let (stage, ended) = odd_web(|stage| {
+        stage.world.token(token().packages(Access::None));
+        stage.world.private_image("ghcr.io", "octo/shop/web", true);
+    })
+    .await;
+    ended.is("partial", 0).says("packages: read");
+    assert!(
+        stage.body().contains("\"Manage Actions access\"") && stage.body().contains("gh workflow run"),
+        "{}",
+        stage.body()
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::decide::{Flaw, Judgement, Reason, Verdict};
-use crate::image::platform_list;
+use crate::image::{Host, platform_list};
 use crate::remedy::{Remedy, Rerun};
 
 /// Why `judgement` has its verdict: plain text of one line. It may hold text from the network; see `markdown::inline`.
@@ -47,7 +47,7 @@ fn flaw(flaw: &Flaw, signalled: bool) -> String {
     let text = match flaw {
         Flaw::Absent { elsewhere: None } => "the registry does not have it".to_owned(),
         Flaw::Absent { elsewhere: Some(elsewhere) } => {
-            format!("the registry has it as {elsewhere} only: compare {{tag}} and {{version}} in `image`")
+            format!("the registry has it as {elsewhere} only")
         }
         Flaw::OtherCommit { found, place } => {
             format!("it is of another commit: its {place} names revision {}", short(found))
@@ -61,6 +61,7 @@ fn flaw(flaw: &Flaw, signalled: bool) -> String {
         Flaw::OtherDigest { signalled, found } => {
             format!("its build reported sha256:{}…, the tag resolves to sha256:{}…", signalled.short(), found.short())
         }
+        Flaw::Denied(why) if signalled => format!("it is hidden from this token: {why}"),
         Flaw::Denied(why) => format!("never published, or hidden from this token: {why}"),
         Flaw::Unreachable(why) => format!("the registry gave no usable answer: {why}"),
     };
@@ -79,11 +80,25 @@ pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
     let remedy = subject.remedies.get(&judgement.service);
     let last_good = remedy.and_then(|remedy| remedy.last_good.as_ref());
     let last_good = last_good.map(|good| format!("Until then, {} of {} is there.", good.image, good.tag));
+    let flaw = if let Reason::Flaw { flaw, .. } = &judgement.reason { Some(flaw) } else { None };
     let (text, command) = match judgement.verdict {
         Verdict::Ready => (String::new(), None),
-        Verdict::Denied => {
-            let text = "Let this job read the package (`packages: read`, and this repository under \"Manage Actions access\" of the package), or give `registry-auth`. Then run this workflow again.";
+        _ if matches!(flaw, Some(Flaw::Absent { elsewhere: Some(_) })) => {
+            let text = "Correct the `image` template (`{tag}` keeps a leading `v`, `{version}` drops it). Then run this workflow again.";
             (text.to_owned(), None)
+        }
+        Verdict::Denied => {
+            (format!("To read it, {} Then run this workflow again.", access(judgement.reference.host())), None)
+        }
+        _ if matches!(flaw, Some(Flaw::Denied(_))) => {
+            let text =
+                format!("If it is there, {} If it never was, run its build:", access(judgement.reference.host()));
+            (text, Some(rerun_command(judgement, remedy, subject)))
+        }
+        _ if matches!(flaw, Some(Flaw::NoRevision)) => {
+            let text =
+                "Let its build set the label `org.opencontainers.image.revision` to the commit, then run it again:";
+            (text.to_owned(), Some(rerun_command(judgement, remedy, subject)))
         }
         Verdict::Unreachable => ("Run this workflow again when the registry answers.".to_owned(), None),
         Verdict::Building
@@ -100,6 +115,15 @@ pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
         | Verdict::OtherDigest => ("Run its build again:".to_owned(), Some(rerun_command(judgement, remedy, subject))),
     };
     Cure { text, command, last_good }
+}
+
+/// How a job gets to read an image of `host` (GitHub, "Configuring a package's access control and visibility").
+fn access(host: &Host) -> String {
+    if host.as_str() == "ghcr.io" {
+        "give this job `packages: read`, and this repository access to the package (package settings, \"Manage Actions access\").".into()
+    } else {
+        format!("give `registry-auth` a line `{host} USERNAME PASSWORD` of an account that may read it.")
+    }
 }
 
 /// What to do about a missing image.
@@ -129,10 +153,11 @@ fn rerun_command(judgement: &Judgement, remedy: Option<&Remedy>, subject: Subjec
     }
 }
 
-/// A text as one word of a POSIX shell.
+/// A text as one word of a POSIX shell. A line end in it, which git lets a file name have, would end the command.
 fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    let text: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// The verdict in words.

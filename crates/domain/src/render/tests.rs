@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::summary::{Life, Report, summary};
-use super::{Subject, body};
+use super::{Subject, body, log};
 use crate::decide::{Flaw, Judgement, Proof, Reason, Standing, Verdict};
 use crate::image::{Digest, Platform};
 use crate::remedy::{LastGood, Remedy, Rerun};
@@ -126,6 +126,57 @@ fn a_partial_release_says_why_and_how_it_is_healed() {
         ("web", Remedy { rerun: dispatch(false), last_good: None }),
     ];
     render(&remedies, |subject| body::head(subject, "", &images), &expect_file!["golden/partial.md"]);
+}
+
+#[test]
+fn every_cause_has_its_words_and_its_cure() {
+    let flaw = |flaw, signalled| Reason::Flaw { flaw, signalled };
+    let denied = || Flaw::Denied("403 DENIED: requested access to the resource is denied".into());
+    let at = |reference: &str, judgement| Judgement { reference: reference.parse().unwrap(), ..judgement };
+    let ended = Reason::BuildEnded { class: "cancelled".into(), image_there: true, redo_possible: false };
+    let moved = Flaw::Absent { elsewhere: Some("ghcr.io/octo/shop/renamed:v1.0.0".parse().unwrap()) };
+    let other = Flaw::OtherCommit { found: "b".repeat(40), place: "index".into() };
+    let broken = Flaw::Broken { platform: platforms()[1].clone(), why: "404".into() };
+    let retagged = Flaw::OtherDigest { signalled: Digest::sha256(b"built"), found: Digest::sha256(b"found") };
+    let images = [
+        ready("api"),
+        missing("cancelled", Verdict::Cancelled, ended),
+        missing("dead", Verdict::Building, Reason::EndNeverReported),
+        missing("queued", Verdict::Absent, Reason::NothingRuns { runs_active: true }),
+        missing("renamed", Verdict::NotStarted, flaw(moved, false)),
+        missing("hidden", Verdict::NotStarted, flaw(denied(), false)),
+        at("registry.example:5000/shop/far:1.0.0", missing("far", Verdict::NotStarted, flaw(denied(), false))),
+        missing("stale", Verdict::WrongRevision, flaw(other, true)),
+        missing("unlabelled", Verdict::WrongRevision, flaw(Flaw::NoRevision, false)),
+        missing("half", Verdict::Incomplete, flaw(broken, true)),
+        missing("chart", Verdict::NotAnImage, flaw(Flaw::NotAnImage("a Helm chart".into()), false)),
+        missing("retagged", Verdict::OtherDigest, flaw(retagged, true)),
+    ];
+    render(&[], |subject| body::head(subject, "", &images), &expect_file!["golden/partial_causes.md"]);
+}
+
+#[test]
+fn what_is_unknown_names_the_permission_or_the_host_to_mend() {
+    let unknown = |service, verdict, flaw| {
+        let reason = Reason::Flaw { flaw, signalled: true };
+        Judgement { standing: Standing::Unknown, ..missing(service, verdict, reason) }
+    };
+    let hidden = unknown("hidden", Verdict::Denied, Flaw::Denied("403".into()));
+    let far = unknown("far", Verdict::Denied, Flaw::Denied("401".into()));
+    let far = Judgement { reference: "registry.example/shop/far:1.0.0".parse().unwrap(), ..far };
+    let images = [hidden, far, unknown("down", Verdict::Unreachable, Flaw::Unreachable("503".into()))];
+    let lines = |subject: Subject<'_>| {
+        images.iter().map(|image| log::annotation(image, subject)).collect::<Vec<_>>().join("\n")
+    };
+    render(&[], lines, &expect_file!["golden/unknown.txt"]);
+}
+
+#[test]
+fn a_command_stays_on_its_line_whatever_the_workflow_file_is_called() {
+    let file = "release-web\n```\n@octo.yml".into();
+    let remedies = [("web", Remedy { rerun: Rerun::Dispatch { file, at_tag: true }, last_good: None })];
+    let head = rendered(&remedies, |subject| body::head(subject, "", &[ready("api"), failed("web", "push")]));
+    assert!(head.contains("gh workflow run 'release-web?```?@octo.yml' -R"), "{head}");
 }
 
 #[test]
