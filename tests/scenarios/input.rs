@@ -22,7 +22,7 @@ fn wrong() -> Vec<(&'static str, Vec<String>)> {
         ("poll-interval", lines(&["0", "11m", "x"])),
         ("on-missing", lines(&["ignore", "PARTIAL"])),
         ("changelog", lines(&["/etc/passwd", "../CHANGELOG.md", "a/../../b"])),
-        ("notes", vec!["x".repeat(60_001)]),
+        ("notes", vec!["x".repeat(30_001)]),
         ("name", lines(&["{service} {tag}", "{nobody}", "{tag"])),
         ("prerelease", lines(&["maybe"])),
         ("make-latest", lines(&["legacy"])),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::decide::{OnMissing, RevisionPolicy};
 use domain::image::{Host, Platform};
+use domain::render::body::{MAX_NOTES, MAX_SERVICES};
 use domain::service::{ServiceEntry, parse_list};
 use domain::template::Template;
 use domain::version::ReleaseTag;
@@ -131,10 +132,6 @@ pub(crate) enum Changelog {
 
 /// The longest wait that makes sense: a self-hosted job may run five days (GitHub, "Actions limits").
 const MAX_WAIT: Duration = Duration::from_secs(5 * 24 * 3600);
-/// The most services of one release.
-const MAX_SERVICES: usize = 2_000;
-/// The longest `notes`, in characters: a release body holds 125,000.
-const MAX_NOTES: usize = 60_000;
 
 /// Collects every problem while values are read.
 struct Reader<'a> {

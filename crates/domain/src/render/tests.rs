@@ -11,6 +11,7 @@ use super::summary::{Life, Report, summary};
 use super::{Subject, body, log};
 use crate::decide::{Flaw, Judgement, Proof, Reason, Standing, Verdict};
 use crate::image::{Digest, Platform};
+use crate::release::block::BODY_LIMIT;
 use crate::remedy::{LastGood, Remedy, Rerun};
 use crate::repository::{CommitSha, Repository};
 use crate::service::ServiceName;
@@ -177,6 +178,57 @@ fn a_command_stays_on_its_line_whatever_the_workflow_file_is_called() {
     let remedies = [("web", Remedy { rerun: Rerun::Dispatch { file, at_tag: true }, last_good: None })];
     let head = rendered(&remedies, |subject| body::head(subject, "", &[ready("api"), failed("web", "push")]));
     assert!(head.contains("gh workflow run 'release-web?```?@octo.yml' -R"), "{head}");
+}
+
+/// The most images, with the longest names that are accepted, in the state that `state` gives them.
+fn crowd(state: impl Fn(Judgement) -> Judgement) -> Vec<Judgement> {
+    let service = |n: usize| format!("{n:03}{}", "-x".repeat(48)) + "x";
+    let reference = format!("ghcr.io/{}:{}", "a".repeat(247), "t".repeat(128));
+    let image = |n| state(Judgement { reference: reference.parse().unwrap(), ..ready(&service(n)) });
+    (0..body::MAX_SERVICES).map(image).collect()
+}
+
+#[test]
+fn the_most_images_with_the_longest_names_and_notes_fit_into_a_body() {
+    let url = format!("https://github.com/octo/shop/actions/runs/7/job/{}", "1".repeat(2_000));
+    let run = Some(RunAttempt { id: 7, attempt: 1, url });
+    let unproven = |image: Judgement| Judgement {
+        proof: image.proof.map(|proof| Proof { commit_proven: false, ..proof }),
+        ..image
+    };
+    let red = |image: Judgement| failed(image.service.as_str(), &"|".repeat(140));
+    let unlike = |image: Judgement| {
+        let flaw = Flaw::LacksPlatforms { missing: platforms(), there: vec![] };
+        missing(image.service.as_str(), Verdict::MissingPlatform, Reason::Flaw { flaw, signalled: true })
+    };
+    let endless = |image: Judgement| Judgement { run: run.clone(), ..failed(image.service.as_str(), "push") };
+    let left_out = |image: Judgement| Judgement { required: false, ..unlike(image) };
+    let crowds = [crowd(|image| image), crowd(unproven), crowd(red), crowd(unlike), crowd(endless), crowd(left_out)];
+    let notes = "n".repeat(body::MAX_NOTES);
+    for images in crowds {
+        // Fewer images are told in full, and may take as much room.
+        for images in (1..=10).map(|tenths| &images[..images.len() * tenths / 10]) {
+            let head = rendered(&[], |subject| body::head(subject, &notes, images));
+            // What is left is for the machine line, and for a sentence on when the release was completed.
+            let length = head.chars().count();
+            assert!(length <= BODY_LIMIT - 2_000, "{} images take {length} characters", images.len());
+            assert_eq!(rows(&head), images.len());
+        }
+    }
+}
+
+#[test]
+fn many_images_are_told_in_short() {
+    let images: Vec<Judgement> = crowd(|image| image)
+        .into_iter()
+        .enumerate()
+        .map(|(n, image)| if n % 4 == 1 { failed(&format!("web-{n}"), "push") } else { image })
+        .collect();
+    let head = rendered(&[], |subject| body::head(subject, "", &images));
+    assert!(head.contains("**web-1**: its build failed: push ([run]("), "{head}");
+    assert!(head.contains("| web-497 | **missing**: failed |"), "{head}");
+    let told = head.matches("gh run rerun").count();
+    assert!(told > 50 && head.contains(&format!("> {} more are named in the table", 125 - told)), "{told}");
 }
 
 #[test]

@@ -7,11 +7,14 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::block::{Body, Content, Line, LineStatus};
+use super::block::{BODY_LIMIT, Body, Content, Line, LineStatus};
 use super::page::{Asset, Release};
 use crate::image::{Digest, hex};
 use crate::repository::CommitSha;
 use crate::version::ReleaseTag;
+
+/// What is kept of a body beside a file that is folded in it: the machine line, our words, some of the changelog.
+const ROOM_BESIDE_FILES: usize = 5_000;
 
 /// The release that should be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -318,6 +321,13 @@ impl Wanted {
         for file in self.lock_files.iter().filter(|file| !file.stands(frozen)) {
             let LockFile { name, text } = file;
             let text = text.trim_end();
+            if head.chars().count() + text.chars().count() > BODY_LIMIT - ROOM_BESIDE_FILES {
+                let _ = write!(
+                    head,
+                    "\n\n`{name}` is too long for this text, and this release is immutable: no file can be added."
+                );
+                continue;
+            }
             let _ = write!(
                 head,
                 "\n\n<details><summary><code>{name}</code> (this release is immutable: no file can be added)</summary>\n\n```\n{text}\n```\n\n</details>"

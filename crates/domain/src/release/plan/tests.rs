@@ -221,6 +221,20 @@ fn an_immutable_partial_heals_without_touching_its_assets() {
 }
 
 #[test]
+fn a_file_that_does_not_fit_into_an_immutable_release_is_left_out() {
+    let (mut releases, mut latest) = (vec![], None);
+    run(&mut releases, &mut latest, &wanted(LineStatus::Partial));
+    releases[0].immutable = true;
+    let lock = LockFile { name: "images.lock.json".into(), text: "x".repeat(BODY_LIMIT) };
+    let pins = LockFile { name: "images.compose.yml".into(), text: "services:\n".into() };
+    let full = Wanted { lock_files: vec![lock, pins], ..wanted(LineStatus::Full) };
+    run(&mut releases, &mut latest, &full);
+    let body = releases[0].body();
+    assert!(body.chars().count() <= BODY_LIMIT && body.contains("`images.lock.json` is too long"), "{}", body.len());
+    assert!(body.contains("services:") && body.contains("* a change"));
+}
+
+#[test]
 fn a_half_uploaded_lock_is_thrown_away() {
     let (mut releases, mut latest) = (vec![], None);
     let create = next_step(&releases, latest, &wanted(LineStatus::Full));
