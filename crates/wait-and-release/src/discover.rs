@@ -2,6 +2,7 @@
 //! run, and an expression where a plain value is needed is an error that asks for a list.
 
 use domain::image::Platform;
+use domain::render::body::MAX_SERVICES;
 use domain::service::ServiceName;
 use domain::template::Template;
 use domain::version::ReleaseTag;
@@ -47,9 +48,10 @@ pub(crate) fn discover(files: &[WorkflowFile], tag: &ReleaseTag) -> Result<Vec<D
         if !tag_push_triggers(&workflow["on"], tag.as_str()) {
             continue;
         }
-        for with in calls(&workflow) {
+        for (job, with) in calls(&workflow) {
             match service(with, name, has_dispatch(&workflow)) {
-                Ok(found) => match services.iter().find(|known| known.name == found.name) {
+                Ok(None) => {}
+                Ok(Some(found)) => match services.iter().find(|known| known.name == found.name) {
                     None => services.push(found),
                     Some(known) if known.image == found.image => {}
                     Some(known) => problems.push(format!(
@@ -57,9 +59,15 @@ pub(crate) fn discover(files: &[WorkflowFile], tag: &ReleaseTag) -> Result<Vec<D
                         found.name, known.workflow
                     )),
                 },
-                Err(more) => problems.extend(more.into_iter().map(|problem| format!("{name}: {problem}"))),
+                Err(more) => {
+                    let job = transport::printable(job, 100);
+                    problems.extend(more.into_iter().map(|problem| format!("{name}: job `{job}`: {problem}")));
+                }
             }
         }
+    }
+    if services.len() > MAX_SERVICES {
+        problems.push(format!("the workflow files build {} services: at most {MAX_SERVICES}", services.len()));
     }
     if problems.is_empty() { Ok(services) } else { Err(problems) }
 }
@@ -82,15 +90,14 @@ fn parse(text: &str) -> Result<Value, String> {
     serde_saphyr::from_str(text).map_err(|error| error.to_string())
 }
 
-/// The `with:` of every call that builds and pushes an image.
-fn calls(workflow: &Value) -> Vec<&Map<String, Value>> {
-    let jobs = workflow["jobs"].as_object().into_iter().flat_map(Map::values);
-    jobs.flat_map(|job| {
+/// Every call that builds an image: the job it stands in, and its `with:`, where it has one.
+fn calls(workflow: &Value) -> Vec<(&str, Option<&Map<String, Value>>)> {
+    let jobs = workflow["jobs"].as_object().into_iter().flatten();
+    jobs.flat_map(|(name, job)| {
         let steps = job["steps"].as_array().into_iter().flatten().filter(|step| calls_builder(step, is_builder));
         let job = calls_builder(job, is_reusable).then_some(job);
-        job.into_iter().chain(steps).filter_map(|call| call["with"].as_object())
+        job.into_iter().chain(steps).map(|call| (name.as_str(), call["with"].as_object()))
     })
-    .filter(|with| text(with, "push").as_deref() != Some("false"))
     .collect()
 }
 
@@ -116,10 +123,15 @@ fn text(with: &Map<String, Value>, key: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn service(with: &Map<String, Value>, workflow: &str, dispatch: bool) -> Result<Discovered, Vec<String>> {
+/// The service that a call builds; `None` when it pushes nothing.
+fn service(
+    with: Option<&Map<String, Value>>,
+    workflow: &str,
+    dispatch: bool,
+) -> Result<Option<Discovered>, Vec<String>> {
     let mut problems = Vec::new();
     let plain = |key: &str, problems: &mut Vec<String>| {
-        let value = text(with, key)?;
+        let value = text(with?, key)?;
         if !value.contains("${{") {
             return Some(value);
         }
@@ -127,6 +139,9 @@ fn service(with: &Map<String, Value>, workflow: &str, dispatch: bool) -> Result<
         problems.push(format!("`{key}` is the expression `{value}`: name the services in the `services` input"));
         None
     };
+    if plain("push", &mut problems).as_deref() == Some("false") {
+        return Ok(None);
+    }
     let name = plain("service-name", &mut problems);
     let image = plain("image", &mut problems);
     let platforms = plain("platforms", &mut problems);
@@ -137,7 +152,7 @@ fn service(with: &Map<String, Value>, workflow: &str, dispatch: bool) -> Result<
             None
         }
         None if problems.is_empty() => {
-            problems.push("a call that builds an image has no `service-name`".into());
+            problems.push("it builds an image and has no `service-name`".into());
             None
         }
         None => None,
@@ -160,7 +175,7 @@ fn service(with: &Map<String, Value>, workflow: &str, dispatch: bool) -> Result<
     match name {
         Some(name) if problems.is_empty() => {
             let platforms = (!parsed.is_empty()).then_some(parsed);
-            Ok(Discovered { name, image, platforms, workflow: workflow.to_owned(), dispatch })
+            Ok(Some(Discovered { name, image, platforms, workflow: workflow.to_owned(), dispatch }))
         }
         _ => Err(problems),
     }
@@ -219,8 +234,36 @@ mod tests {
     #[test]
     fn an_expression_where_a_name_is_needed_asks_for_a_list() {
         let problems = names(&[file("release.yml", &THIN.replace("api", "'${{ matrix.service }}'"))]).unwrap_err();
-        assert!(problems[0].starts_with("release.yml: `service-name` is the expression"), "{problems:?}");
+        assert!(
+            problems[0].starts_with("release.yml: job `release`: `service-name` is the expression"),
+            "{problems:?}"
+        );
         assert!(problems[0].contains("`services` input"));
+        let push = THIN.replace("tag: '${{ inputs.tag }}'", "push: '${{ !inputs.trial }}'");
+        let problems = names(&[file("release.yml", &push)]).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("release.yml: job `release`: `push` is the expression"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_call_that_names_no_service_is_a_problem_that_names_file_and_job() {
+        let called = THIN.split_once("    with:").unwrap().0;
+        let step = "on: {push: {tags: ['v*']}}\njobs:\n  image:\n    steps:\n    - uses: o/r/build-and-signal@v1\n";
+        let empty = format!("{called}    with: {{}}\n");
+        let files = [file("a.yml", called), file("b.yml", step), file("c.yml", &empty), file("d.yml", THIN)];
+        let says = |file: &str, job: &str| format!("{file}: job `{job}`: it builds an image and has no `service-name`");
+        let expected = [says("a.yml", "release"), says("b.yml", "image"), says("c.yml", "release")];
+        assert_eq!(names(&files).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn more_services_than_a_release_holds_are_refused() {
+        let build =
+            |n| format!("  j{n}:\n    uses: ./.github/workflows/build-image.yml\n    with: {{service-name: s{n}}}\n");
+        let jobs: String = (0..=MAX_SERVICES).map(build).collect();
+        let problems =
+            names(&[file("all.yml", &format!("on: {{push: {{tags: ['v*']}}}}\njobs:\n{jobs}"))]).unwrap_err();
+        assert_eq!(problems, ["the workflow files build 501 services: at most 500"]);
     }
 
     #[test]
