@@ -6,7 +6,7 @@ use sim::{Auth, RegistrySpec};
 
 use crate::stage::{MINUTE, Stage};
 
-/// Every input of the contract with values that are refused.
+/// Every input with values that are refused.
 fn wrong() -> Vec<(&'static str, Vec<String>)> {
     let lines = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
     vec![

@@ -21,7 +21,7 @@ use crate::url::{self, Origin};
 use crate::wire::Wire;
 use crate::write::Pace;
 
-/// Promise 5 of the contract: no answer of the API is read further than this.
+/// No answer of the API is read further than this: the network is not trusted for its size.
 const MAX_ANSWER: usize = 10 * 1024 * 1024;
 
 /// The API sends a renamed or moved repository on, and then it is there (REST API, "Best practices for using the REST

@@ -1,6 +1,7 @@
 //! The managed block: our part of a release body, between two HTML comments. The text around it belongs to people and
 //! survives every run byte for byte.
 
+use std::cell::LazyCell;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -115,7 +116,8 @@ fn hash(content: &str) -> String {
 impl<'a> Body<'a> {
     /// Takes `text` apart. Markers inside a code block are a person's quotation, not markers.
     pub fn read(text: &'a str) -> Self {
-        let (mut begins, mut ends, mut offset, code) = (Vec::new(), Vec::new(), 0, CodeBlocks::of(text));
+        let (mut begins, mut ends, mut offset) = (Vec::new(), Vec::new(), 0);
+        let code = LazyCell::new(|| CodeBlocks::of(text));
         for line in text.split_inclusive('\n') {
             let (start, trimmed) = (offset, line.trim());
             offset += line.len();

@@ -1,10 +1,11 @@
-//! "One image, one verdict": the contract's table cell by cell, and the clocks that turn its cells.
+//! One image, one verdict: what the registry shows by what the newest signal says, cell by cell, and the clocks that
+//! turn its cells.
 
 use Standing::{Missing, Pending, Ready, Unknown};
 
 use super::*;
 
-/// The rows of the contract's table; every image that is there but wrong is a row of its own.
+/// The rows: what the registry shows. Every image that is there but wrong is a row of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Shown {
     Proven,
@@ -169,7 +170,7 @@ fn both_platforms() -> Rules {
 }
 
 #[test]
-fn every_cell_of_the_contract_has_its_verdict_before_and_after_the_time_is_up() {
+fn every_cell_has_its_verdict_before_and_after_the_time_is_up() {
     each(&CELLS, |(shown, said, first_minute, settled, time_up)| {
         let name = |when: &str| format!("{shown:?} × {said:?}, {when}");
         let image = cell(*shown, *said);
@@ -311,7 +312,7 @@ fn the_grace_runs_from_the_later_of_the_first_signal_and_when_waiting_this_runs_
         ("waiting, the trigger does not count", &wait, Some(-600), None, 300),
         ("looking, from the first signal", &look, Some(-3), Some(-60), 240),
         ("looking, the start does not count", &look, None, Some(-200), 100),
-        // The contract names no start for a look at a tag without any signal.
+        // A look at a tag without any signal counts from its trigger, else from its own start.
         ("looking, no signal, from the trigger", &look, Some(-100), None, 200),
         ("looking, no signal, no trigger", &look, None, None, 300),
     ];

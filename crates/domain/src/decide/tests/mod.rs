@@ -1,6 +1,7 @@
-//! What the decision must say, read off the contract and not off the code: `matrix` holds the verdict of one image cell
-//! by cell, `proof` what an image that is there is worth, `release` the decision over all images and whole stories, and
-//! `properties` what holds for whatever was seen. All times are seconds since this run's start.
+//! What the decision must say, written from the rules (README, "What it looks at") and not from the code: `matrix`
+//! holds the verdict of one image cell by cell, `proof` what an image that is there is worth, `release` the decision
+//! over all images and whole stories, and `properties` what holds for whatever was seen. All times are seconds since
+//! this run's start.
 
 mod matrix;
 mod proof;
@@ -193,5 +194,5 @@ fn each<'a, Row: 'a>(rows: impl IntoIterator<Item = &'a Row>, check: impl Fn(&Ro
 }
 
 fn expect<T: PartialEq + std::fmt::Debug>(name: &str, got: &T, wanted: &T) -> Result<(), String> {
-    if got == wanted { Ok(()) } else { Err(format!("{name}: got {got:?}, the contract says {wanted:?}")) }
+    if got == wanted { Ok(()) } else { Err(format!("{name}: got {got:?}, wanted {wanted:?}")) }
 }

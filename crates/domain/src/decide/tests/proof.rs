@@ -6,7 +6,7 @@ use super::*;
 
 const FOREIGN: &str = "https://github.com/alpine/base";
 
-/// What the contract says of an image, in short.
+/// What an image that is there is worth, in short.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Worth {
     Proven,
