@@ -252,7 +252,7 @@ impl Content {
             format!("{}\n{content}{END}\n", line.write())
         };
         let over = |block: &str| (block.chars().count() + around).saturating_sub(BODY_LIMIT);
-        let changelog = self.changelog.as_deref().map(str::trim_start);
+        let changelog = self.changelog.as_deref().map(str::trim).filter(|changelog| !changelog.is_empty());
         let mut block = with(changelog.map(closed).as_deref());
         let Some(mut kept) = changelog.filter(|_| !moved) else { return block };
         let link = format!(

@@ -5,13 +5,20 @@ use std::collections::BTreeMap;
 
 use expect_test::{ExpectFile, expect_file};
 use jiff::Timestamp;
-use pulldown_cmark::{Event, Options, Parser, Tag};
+use proptest::prelude::*;
+use proptest::sample::select;
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
+use serde_json::json;
 
+use super::markdown::foreign;
 use super::summary::{Life, Report, summary};
 use super::{Subject, body, log};
 use crate::decide::{Flaw, Judgement, Proof, Reason, Standing, Verdict};
 use crate::image::{Digest, Platform};
-use crate::release::block::BODY_LIMIT;
+use crate::release::block::{BODY_LIMIT, Body, Line, LineStatus};
+use crate::release::lock;
+use crate::release::page::Release;
+use crate::release::plan::{LockFile, Wanted};
 use crate::remedy::{LastGood, Remedy, Rerun};
 use crate::repository::{CommitSha, Repository};
 use crate::service::ServiceName;
@@ -178,6 +185,164 @@ fn a_command_stays_on_its_line_whatever_the_workflow_file_is_called() {
     let remedies = [("web", Remedy { rerun: Rerun::Dispatch { file, at_tag: true }, last_good: None })];
     let head = rendered(&remedies, |subject| body::head(subject, "", &[ready("api"), failed("web", "push")]));
     assert!(head.contains("gh workflow run 'release-web?```?@octo.yml' -R"), "{head}");
+}
+
+const NOW: &str = "2026-11-23T12:00:00Z";
+
+/// The whole body that a run writes: what is there in, what should be there out.
+fn page(existing: Option<&Release>, images: &[Judgement], changelog: Option<&str>) -> String {
+    let full = images.iter().all(|image| image.standing == Standing::Ready);
+    let (repository, tag, commit) =
+        ("octo/shop".parse().unwrap(), "v1.0.0".parse().unwrap(), "a".repeat(40).parse().unwrap());
+    let lock = lock::file("images.lock.json", &repository, &tag, &commit, images);
+    let wanted = Wanted {
+        tag,
+        commit,
+        status: if full { LineStatus::Full } else { LineStatus::Partial },
+        title: "v1.0.0".into(),
+        prerelease: !full,
+        latest: full,
+        publish: true,
+        adopt_drafts: false,
+        head: rendered(&[], |subject| body::head(subject, "", images)),
+        changelog: changelog.map(Into::into),
+        full_changelog_url: "https://github.com/octo/shop/compare/v0.9.0...v1.0.0".into(),
+        lock_files: vec![LockFile { name: "images.lock.json".into(), text: lock }],
+        completed_at: Some(NOW.parse().unwrap()),
+    };
+    wanted.fields(existing).body
+}
+
+/// A published release with that body.
+fn there(body: &str, immutable: bool) -> Release {
+    let release = json!({
+        "id": 1, "tag_name": "v1.0.0", "target_commitish": "main", "name": "v1.0.0", "body": body, "draft": false,
+        "prerelease": true, "immutable": immutable, "created_at": NOW, "published_at": NOW, "html_url": "", "upload_url": "",
+    });
+    serde_json::from_value(release).unwrap()
+}
+
+#[test]
+fn a_partial_release_heals_and_says_when() {
+    let partial = page(None, &[ready("api"), failed("web", "push")], Some("* a change"));
+    let healed = page(Some(&there(&partial, false)), &[ready("api"), ready("web")], None);
+    expect_file!["golden/healed.md"].assert_eq(&healed);
+}
+
+#[test]
+fn an_immutable_partial_release_heals_with_the_lock_folded_in() {
+    let partial = page(None, &[ready("api"), failed("web", "push")], Some("* a change"));
+    let healed = page(Some(&there(&partial, true)), &[ready("api"), ready("web")], None);
+    expect_file!["golden/healed_immutable.md"].assert_eq(&healed);
+}
+
+#[test]
+fn what_a_person_changed_stands_below_the_new_block() {
+    let full = page(None, &[ready("api")], Some("* a change"));
+    let changed = full.replace("* a change", "* a change, and my remark") + "\nTheir own text.\n";
+    expect_file!["golden/changed.md"].assert_eq(&page(Some(&there(&changed, false)), &[ready("api")], None));
+}
+
+#[test]
+fn a_changelog_that_is_too_long_ends_with_a_link() {
+    let changelog = format!("* a change\n* another one\n* {}", "x".repeat(BODY_LIMIT));
+    expect_file!["golden/cut.md"].assert_eq(&page(None, &[ready("api")], Some(&changelog)));
+}
+
+/// Text that somebody made to do harm, with the pieces that could.
+fn hostile() -> impl Strategy<Value = String> {
+    let pieces = vec![
+        "<!-- release-actions:begin {} -->",
+        "<!-- release-actions:end -->",
+        "<!-- release-actions:changelog -->",
+        "<!--",
+        "-->",
+        "\n",
+        "\n\n",
+        "\r\n",
+        "```",
+        "~~~~",
+        "`",
+        "    ",
+        "  ",
+        "\t",
+        "> ",
+        "- ",
+        "1. ",
+        "# ",
+        "|",
+        "| a | b |\n| - | - |\n",
+        "</details>",
+        "<details>",
+        "<pre>",
+        "<script>",
+        "<?",
+        "<![CDATA[",
+        "<img src=x onerror=y>",
+        "<",
+        ">",
+        "[a](b)",
+        "[x]: y",
+        "***",
+        "@octo",
+        "\\",
+        "&#64;",
+        "&#x40",
+        "&commat;",
+        "&nbsp",
+        "&#",
+        ";",
+        "@",
+        "octo",
+        "\u{e9}",
+        "org/repo#1",
+        "#1",
+        "\u{202e}",
+        "\u{200b}",
+        "\0",
+    ];
+    let piece = prop_oneof![4 => select(pieces).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+/// True when GitHub would take an `@` in `text`, as it is shown, for a mention.
+fn mentions(text: &str) -> bool {
+    text.match_indices('@').any(|(at, _)| {
+        !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric())
+            && text[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_foreign_text_breaks_the_page(class in hostile(), why in hostile(), changelog in hostile()) {
+        let odd = Flaw::NotAnImage(why.clone());
+        let odd = missing("odd", Verdict::NotAnImage, Reason::Flaw { flaw: odd, signalled: false });
+        let optional = Judgement { required: false, ..failed("docs", &why) };
+        let images = [ready("api"), failed("web", &class), odd, optional];
+        let calm = page(None, &images, None);
+        let theirs = there("Their own text.", false);
+        let text = page(Some(&theirs), &images, Some(&foreign(changelog.trim())));
+
+        let read = Body::read(&text);
+        let line = |line: &Line| Line { hash: String::new(), title: None, prerelease: None, ..line.clone() };
+        prop_assert_eq!(read.line().map(line), Body::read(&calm).line().map(line), "{}", text);
+        prop_assert!(page(Some(&there(&text, false)), &images, None) == text, "it is not read as it was written: {text}");
+        prop_assert_eq!(text.matches("<!-- release-actions:begin").count(), 1, "{}", text);
+        prop_assert_eq!(text.matches("<!-- release-actions:end -->").count(), 1, "{}", text);
+        prop_assert!(text.matches("<!--").count() <= 3, "{text}");
+
+        let options = Options::ENABLE_TABLES | Options::ENABLE_GFM | Options::ENABLE_STRIKETHROUGH;
+        let events: Vec<Event<'_>> = TextMergeStream::new(Parser::new_ext(&text, options)).collect();
+        let ours = events.iter().take_while(|event| !matches!(event, Event::End(TagEnd::Table)));
+        prop_assert_eq!(ours.filter(|event| matches!(event, Event::Start(Tag::TableRow))).count(), 4, "{}", text);
+        let below = [Event::Start(Tag::Paragraph), Event::Text("Their own text.".into()), Event::End(TagEnd::Paragraph)];
+        prop_assert!(events.ends_with(&below), "{text}");
+        let shown = |event: &&Event<'_>| matches!(event, Event::Text(text) | Event::Html(text) if mentions(text));
+        prop_assert_eq!(events.iter().find(shown), None, "{}", text);
+    }
 }
 
 /// The most images, with the longest names that are accepted, in the state that `state` gives them.
