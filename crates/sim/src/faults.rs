@@ -48,6 +48,27 @@ impl Answer {
         let headers = vec![("Content-Type".to_owned(), "text/plain".to_owned())];
         Answer::Status(status, headers, format!("{status}\n"))
     }
+
+    /// JSON with this status.
+    pub fn json(status: u16, body: impl Into<String>) -> Answer {
+        Answer::Status(status, vec![("Content-Type".to_owned(), "application/json".to_owned())], body.into())
+    }
+
+    /// 307 to this `Location`, which is not checked; empty means none.
+    pub fn redirect(location: &str) -> Answer {
+        let headers = vec![("Location".to_owned(), location.to_owned())];
+        Answer::Status(307, headers.into_iter().filter(|(_, value)| !value.is_empty()).collect(), String::new())
+    }
+
+    /// 401 with these `WWW-Authenticate` headers, as written.
+    pub fn challenge(headers: &[&str]) -> Answer {
+        let headers = headers.iter().map(|header| ("WWW-Authenticate".to_owned(), (*header).to_owned())).collect();
+        Answer::Status(
+            401,
+            headers,
+            r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#.into(),
+        )
+    }
 }
 
 /// A fault: which requests, when, how often, and what happens then.
@@ -60,6 +81,8 @@ pub struct Fault {
     times: Option<u64>,
     from: Duration,
     until: Option<Duration>,
+    /// Whether the request must bring an `Authorization`, or must not.
+    access: Option<bool>,
     answer: Answer,
 }
 
@@ -76,6 +99,7 @@ impl Fault {
             times: None,
             from: Duration::ZERO,
             until: None,
+            access: None,
             answer: Answer::status(503),
         }
     }
@@ -108,6 +132,20 @@ impl Fault {
         self
     }
 
+    /// It meets only requests without an `Authorization`.
+    #[must_use]
+    pub fn anonymous(mut self) -> Fault {
+        self.access = Some(false);
+        self
+    }
+
+    /// It meets only requests with an `Authorization`.
+    #[must_use]
+    pub fn authorized(mut self) -> Fault {
+        self.access = Some(true);
+        self
+    }
+
     /// What happens.
     #[must_use]
     pub fn answer(mut self, answer: Answer) -> Fault {
@@ -119,6 +157,7 @@ impl Fault {
         (self.method == "*" || self.method == call.method.as_str())
             && (self.host == "*" || self.host == call.host || call.wire && self.host == face)
             && call.path_and_query().starts_with(&self.path)
+            && self.access.is_none_or(|access| access == call.headers.contains_key("authorization"))
             && at >= self.from
             && self.until.is_none_or(|until| at < until)
     }

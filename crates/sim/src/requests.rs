@@ -21,6 +21,8 @@ pub struct RecordedRequest {
     pub authorization: Option<String>,
     /// The `Accept` header.
     pub accept: Option<String>,
+    /// The `Accept-Encoding` header.
+    pub accept_encoding: Option<String>,
     /// The request body.
     pub body: bytes::Bytes,
     /// The status that was answered; 0 when the client got none.

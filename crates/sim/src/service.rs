@@ -119,6 +119,7 @@ impl World {
                 path_and_query: call.path_and_query(),
                 authorization: call.header("authorization").map(str::to_owned),
                 accept: call.header("accept").map(str::to_owned),
+                accept_encoding: call.header("accept-encoding").map(str::to_owned),
                 body: call.body.clone(),
                 answered: sent.as_ref().map_or(0, Sent::status),
                 github: face == Some(Face::Github),

@@ -151,3 +151,27 @@ async fn a_fault_of_one_host_leaves_the_others_of_the_same_face_alone() {
     let headers = [("user-agent", "t"), ("authorization", "Bearer ghs_all")];
     assert_eq!(asked(&world, "POST", upload, &headers, "x").await.status, 404);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_may_ask_for_access_or_for_none() {
+    let world = world();
+    world.push("r.test/api:1", &ImageSpec::new());
+    world.fault(Fault::on("*", "r.test", "/").anonymous().answer(Answer::challenge(&["Basic", "Bearer realm=\"x\""])));
+    world.fault(Fault::on("*", "r.test", "/").authorized().times(1).answer(Answer::redirect("https://s.test/")));
+    let refused = get(&world).await.unwrap();
+    let offers: Vec<&str> =
+        refused.headers.get_all("www-authenticate").iter().map(|offer| offer.to_str().unwrap()).collect();
+    assert_eq!((refused.status, offers), (401, vec!["Basic", "Bearer realm=\"x\""]));
+    let headers = [("accept", ALL), ("authorization", "Bearer x"), ("accept-encoding", "identity")];
+    let moved = asked(&world, "GET", URL, &headers, "").await;
+    assert_eq!((moved.status, moved.header("location")), (307, "https://s.test/"));
+    assert_eq!(asked(&world, "GET", URL, &headers, "").await.status, 200);
+    assert_eq!(world.requests()[1].accept_encoding.as_deref(), Some("identity"));
+    world.clear_faults();
+    world.fault(Fault::on("*", "r.test", "/").answer(Answer::json(418, "{}")));
+    let told = get(&world).await.unwrap();
+    assert_eq!((told.status, told.header("content-type"), told.text().as_str()), (418, "application/json", "{}"));
+    world.clear_faults();
+    world.fault(Fault::on("*", "r.test", "/").answer(Answer::redirect("")));
+    assert!(!get(&world).await.unwrap().headers.contains_key("location"));
+}
