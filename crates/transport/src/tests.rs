@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -187,12 +188,19 @@ async fn the_deadline_covers_the_body() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_is_counted_as_it_comes_and_stopped_at_the_limit() {
-    let (core, count) = core(|_, _| Ok(Response::new(dripping(300, 1024 * 1024, Duration::ZERO))));
-    let mut limited = request(Method::GET);
-    limited.extensions_mut().insert(SizeLimit(4 * 1024 * 1024));
-    let error = send(&layered(core, Settings::default()), limited).await.unwrap_err();
-    assert!(matches!(error, Error::TooLarge { limit: 4_194_304, .. }), "{error}");
-    assert_eq!(count.load(Ordering::SeqCst), 1, "a body that is too large is not asked for again");
+    // Whatever is announced: nothing, or less than comes.
+    for announced in [None, Some("10")] {
+        let (core, count) = core(move |_, _| {
+            let mut answer = Response::new(dripping(300, 1024 * 1024, Duration::ZERO));
+            answer.headers_mut().extend(announced.map(|length| (CONTENT_LENGTH, length.parse().unwrap())));
+            Ok(answer)
+        });
+        let mut limited = request(Method::GET);
+        limited.extensions_mut().insert(SizeLimit(4 * 1024 * 1024));
+        let error = send(&layered(core, Settings::default()), limited).await.unwrap_err();
+        assert!(matches!(error, Error::TooLarge { limit: 4_194_304, .. }), "{error}");
+        assert_eq!(count.load(Ordering::SeqCst), 1, "a body that is too large is not asked for again");
+    }
 }
 
 #[tokio::test(start_paused = true)]
