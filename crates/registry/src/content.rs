@@ -126,6 +126,13 @@ pub(crate) fn named_digest(headers: &HeaderMap) -> Option<Digest> {
     values.next().is_none().then_some(first)
 }
 
+/// The digest that the answer to a HEAD names; `None` where only content can tell, so that a page of a captive portal is
+/// never taken for a manifest.
+pub(crate) fn head_digest(headers: &HeaderMap) -> Option<Digest> {
+    let served = media_type(headers)?;
+    named_digest(headers).filter(|_| ACCEPTED.split(", ").any(|accepted| accepted == served))
+}
+
 /// The media type without parameters, in lower case.
 fn media_type(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;

@@ -70,7 +70,7 @@ async fn head(site: &Site, image: &ImageReference) -> Result<Option<Digest>, Tro
     let answer = site.fetch(&Ask::manifest(Method::HEAD, image.repository(), image.manifest_name())).await?;
     match answer.status() {
         // A digest of another algorithm could not be compared with the one that a GET computes.
-        StatusCode::OK => Ok(content::named_digest(answer.headers())
+        StatusCode::OK => Ok(content::head_digest(answer.headers())
             .filter(|digest| digest.as_str().starts_with("sha256:") || image.digest() == Some(digest))),
         StatusCode::METHOD_NOT_ALLOWED => Ok(None),
         _ => Err(site.trouble(site.host.as_str(), &answer)),
@@ -292,8 +292,8 @@ fn broken(what: &str, trouble: Trouble) -> Result<String, Trouble> {
     }
 }
 
-/// Checks by HEAD that a child is there. An answer that does not name its digest is confirmed by a GET: a captive
-/// portal answers 200 to everything.
+/// Checks by HEAD that a child is there. An answer that does not name its digest and type is confirmed by a GET: a
+/// captive portal answers 200 to everything.
 async fn present(site: &Site, repository: &str, part: &Part) -> Result<(), Trouble> {
     let key = key(repository, &part.digest);
     if site.seen.present.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
@@ -301,7 +301,7 @@ async fn present(site: &Site, repository: &str, part: &Part) -> Result<(), Troub
     }
     let answer = site.fetch(&Ask::manifest(Method::HEAD, repository, part.digest.as_str())).await?;
     match answer.status() {
-        StatusCode::OK if content::named_digest(answer.headers()).as_ref() == Some(&part.digest) => {
+        StatusCode::OK if content::head_digest(answer.headers()).as_ref() == Some(&part.digest) => {
             site.seen.present.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
             Ok(())
         }
