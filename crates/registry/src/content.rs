@@ -160,11 +160,15 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Content, String> 
         Some(old) if old.starts_with("application/vnd.docker.distribution.manifest.v1+") => {
             return Err("a manifest of schema 1, which is obsolete: push it with a current tool".to_owned());
         }
-        other => {
+        _ => {
             let start = transport::printable(&String::from_utf8_lossy(&body[..body.len().min(400)]), 80);
-            let other = other.map_or_else(
+            // As it was written: in lower case, what must not be shown could not be found in it.
+            let other = headers.get(CONTENT_TYPE).map_or_else(
                 || "no content type".to_owned(),
-                |other| format!("the content type `{}`", transport::printable(other, 80)),
+                |other| {
+                    let other = String::from_utf8_lossy(other.as_bytes());
+                    format!("the content type `{}`", transport::printable(other.split(';').next().unwrap_or(""), 80))
+                },
             );
             return Err(format!("served with {other}, starting with `{start}`"));
         }

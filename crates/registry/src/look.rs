@@ -111,7 +111,7 @@ async fn top(site: &Site, image: &ImageReference) -> Result<(Digest, Arc<Content
     if let Some(content) = recall(&site.seen.contents, &key) {
         return Ok((digest, content));
     }
-    let content = content::read(answer.headers(), body).map_err(|why| Trouble::Wrong(site.scrub(&why)))?;
+    let content = content::read(answer.headers(), body).map_err(|why| Trouble::Wrong(site.scrub(&why, &answer)))?;
     Ok((digest, keep(&site.seen.contents, key, content)))
 }
 
@@ -318,7 +318,8 @@ async fn manifest(site: &Site, repository: &str, part: &Part) -> Result<Arc<Cont
     }
     let answer = get(site, &Ask::manifest(Method::GET, repository, part.digest.as_str())).await?;
     part.check(answer.body()).map_err(Trouble::Wrong)?;
-    let content = content::read(answer.headers(), answer.body()).map_err(|why| Trouble::Wrong(site.scrub(&why)))?;
+    let content = content::read(answer.headers(), answer.body());
+    let content = content.map_err(|why| Trouble::Wrong(site.scrub(&why, &answer)))?;
     site.seen.present.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
     Ok(keep(&site.seen.contents, key, content))
 }
@@ -334,7 +335,7 @@ async fn config(site: &Site, repository: &str, part: &Part) -> Result<Arc<Config
     }
     let answer = get(site, &Ask::blob(repository, &part.digest)).await?;
     part.check(answer.body()).map_err(Trouble::Wrong)?;
-    let config = content::read_config(answer.body()).map_err(Trouble::Wrong)?;
+    let config = content::read_config(answer.body()).map_err(|why| Trouble::Wrong(site.scrub(&why, &answer)))?;
     Ok(keep(&site.seen.configs, key, config))
 }
 

@@ -58,6 +58,10 @@ enum WayIn {
     Challenged(Challenge, Arc<str>),
 }
 
+/// The `Authorization` that an answer came to.
+#[derive(Clone)]
+struct Sent(HeaderValue);
+
 /// What a request was let in by.
 enum Grant {
     Nothing,
@@ -209,12 +213,7 @@ impl Site {
                 }
             };
             if last || !again {
-                return Err(Trouble::Denied(format!(
-                    "{} answered {}{}",
-                    self.host,
-                    reply.status(),
-                    self.said(&reply, grant.header())
-                )));
+                return Err(Trouble::Denied(format!("{} answered {}{}", self.host, reply.status(), self.said(&reply))));
             }
             challenge = asked.or(challenge);
         }
@@ -299,7 +298,7 @@ impl Site {
                 token::read(answer.body()).map(Arc::new).map_err(|why| Trouble::Unreachable(format!("{place} {why}")))
             }
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                Err(Trouble::Denied(format!("{place} answered {status}{}", self.said(&answer, None))))
+                Err(Trouble::Denied(format!("{place} answered {status}{}", self.said(&answer))))
             }
             StatusCode::NOT_FOUND => Err(Trouble::Unreachable(format!("{place} answered 404: it is misconfigured"))),
             _ => Err(self.trouble(&place, &answer)),
@@ -308,21 +307,22 @@ impl Site {
 
     /// What an answer that is no content says about the question. `place` = who gave it.
     pub(crate) fn trouble(&self, place: &str, answer: &Response<Bytes>) -> Trouble {
-        Trouble::status(place, answer.status(), &self.said(answer, None))
+        Trouble::status(place, answer.status(), &self.said(answer))
     }
 
     /// What the body of a refusal says, without the secrets that it may repeat.
-    fn said(&self, answer: &Response<Bytes>, access: Option<&HeaderValue>) -> String {
-        let token = access.and_then(|access| access.to_str().ok()).and_then(|access| access.strip_prefix("Bearer "));
-        let text = self.scrub(&trouble::text(answer.body()));
-        let text = token.map_or_else(|| text.clone(), |token| text.replace(token, "***"));
-        let text = transport::printable(&text, 160);
+    fn said(&self, answer: &Response<Bytes>) -> String {
+        // Made printable first, so that nothing invisible parts a secret; cut last, so that none is cut.
+        let text = transport::printable(&trouble::text(answer.body()), usize::MAX);
+        let text = transport::printable(&self.scrub(&text, answer), 160);
         if text.is_empty() { text } else { format!(" ({text})") }
     }
 
-    /// `text` without our password, in case a server repeats it.
-    pub(crate) fn scrub(&self, text: &str) -> String {
-        self.login.as_ref().map_or_else(|| text.to_owned(), |login| login.scrub(text))
+    /// `text` without our password and without the token that was sent, in case the server repeats them in `answer`.
+    pub(crate) fn scrub(&self, text: &str, answer: &Response<Bytes>) -> String {
+        let text = self.login.as_ref().map_or_else(|| text.to_owned(), |login| login.scrub(text));
+        let sent = answer.extensions().get::<Sent>().and_then(|sent| sent.0.to_str().ok()?.strip_prefix("Bearer "));
+        sent.map_or_else(|| text.clone(), |token| text.replace(token, "***"))
     }
 
     fn uri(&self, path: &str) -> Result<Uri, Trouble> {
@@ -345,6 +345,12 @@ impl Site {
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Trouble> {
-        transport::send(&self.transport, request).await.map_err(|error| Trouble::transport(self.host.as_str(), &error))
+        let sent = request.headers().get(AUTHORIZATION).cloned().map(Sent);
+        let answer = transport::send(&self.transport, request).await;
+        let mut answer = answer.map_err(|error| Trouble::transport(self.host.as_str(), &error))?;
+        if let Some(sent) = sent {
+            answer.extensions_mut().insert(sent);
+        }
+        Ok(answer)
     }
 }
