@@ -12,7 +12,7 @@ pub(crate) enum Kind {
 }
 
 /// One question (OCI distribution specification, "Endpoints", end-2 and end-3).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) method: Method,
     pub(crate) kind: Kind,

@@ -101,8 +101,10 @@ impl Site {
         self.host.api_authority() == "registry-1.docker.io"
     }
 
-    /// Sends `ask` and gives its answer, redirects followed. A manifest may move once within its host; a blob may move
-    /// to storage elsewhere, which is asked without any access (OCI distribution specification, "Pulling blobs").
+    /// Sends `ask` and gives its answer, redirects followed. A manifest may move once within its host, a blob to any
+    /// storage. No access goes along, not even within the host: the URL of storage is signed (Google Artifact Registry's
+    /// is on its own host, ahmetb/serverless-registry-proxy#8), and a second kind of access is refused there
+    /// (renovatebot/renovate#3877).
     pub(crate) async fn fetch(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
         // One permit covers all that one question needs, its token included: who holds one never waits for another. The
         // rest is boxed, so that a thousand images that wait their turn are small.
@@ -127,22 +129,16 @@ impl Site {
                 |why: String| Trouble::Unreachable(format!("{} is misconfigured: it redirected to {why}", self.host));
             let target = location(&at, answer.headers()).map_err(refused)?;
             realm::check_hop(&target, &self.host, self.plain).map_err(refused)?;
-            let stays = same_origin(&target, &home) && same_origin(&at, &home);
-            if ask.kind == Kind::Manifest && (!stays || at != home) {
+            if ask.kind == Kind::Manifest && (at != home || !same_origin(&target, &home)) {
                 return Err(refused(format!("{}, and manifests are not followed there", transport::redact(&target))));
             }
-            answer = if stays {
-                let path = target.path_and_query().map_or_else(String::new, ToString::to_string);
-                self.exchange(&Ask { path, ..ask.clone() }).await?
-            } else {
-                self.ask_elsewhere(&target, ask).await?
-            };
+            answer = self.ask_elsewhere(&target, ask).await?;
             at = target;
         }
         Err(Trouble::Unreachable(format!("{} is misconfigured: more than {MOST_HOPS} redirects", self.host)))
     }
 
-    /// Asks the storage that a registry redirected to. What it refuses says nothing of our access to the registry.
+    /// Asks the place that a registry redirected to. What it refuses says nothing of our access to the registry.
     async fn ask_elsewhere(&self, target: &Uri, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
         let answer = self.send(self.request(target.clone(), ask, None)?).await?;
         if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
