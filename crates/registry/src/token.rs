@@ -138,57 +138,6 @@ impl std::fmt::Display for Encoded<'_> {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn either_name_of_a_token_is_read_and_an_empty_one_passed_over() {
-        for body in [
-            r#"{"token":"abc"}"#,
-            r#"{"access_token":"abc"}"#,
-            r#"{"token":"","access_token":"abc"}"#,
-            r#"{"token":" abc\n"}"#,
-        ] {
-            assert_eq!(read(body.as_bytes()).unwrap().header, "Bearer abc", "{body}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_token_that_cannot_be_sent_is_an_error() {
-        for body in [
-            "",
-            "[]",
-            "{}",
-            "<html>",
-            r#"{"token":""}"#,
-            r#"{"token":null}"#,
-            r#"{"token":"a\nb"}"#,
-            r#"{"token":"a b"}"#,
-            r#"{"token":1}"#,
-            r#"{"token":"\u00e9"}"#,
-        ] {
-            assert!(read(body.as_bytes()).is_err(), "{body}");
-        }
-    }
-
-    #[test]
-    fn a_lifetime_is_clamped() {
-        for (value, seconds) in [
-            ("null", 50),
-            ("0", 50),
-            ("-5", 50),
-            ("1e18", 3590),
-            ("1e999", 50),
-            ("300", 290),
-            ("\"300\"", 290),
-            ("\"x\"", 50),
-            ("5", 1),
-            ("[]", 50),
-            ("\"NaN\"", 50),
-            ("\"inf\"", 50),
-        ] {
-            let value = serde_json::from_str(value).ok();
-            assert_eq!(life(value.as_ref()).as_secs(), seconds, "{value:?}");
-        }
-    }
-
     #[test]
     fn the_request_keeps_the_realms_query_and_encodes_its_own() {
         let realm = Realm { uri: "https://r/t?x=y".parse().unwrap(), trusted: true };

@@ -86,17 +86,6 @@ fn deep_nesting_ends_in_an_error_or_is_passed_over() {
 }
 
 #[test]
-fn an_index_may_hold_so_many_manifests_and_no_more() {
-    let index = |count: usize| {
-        let entries: Vec<_> =
-            (0..count).map(|_| json!({"mediaType": OCI_IMAGE, "digest": digest(), "size": 1})).collect();
-        json!({"schemaVersion": 2, "manifests": entries}).to_string()
-    };
-    assert!(read(&served(OCI_INDEX), index(256).as_bytes()).is_ok());
-    assert!(refused(OCI_INDEX, &index(10_000)).contains("10000 manifests"));
-}
-
-#[test]
 fn entries_without_a_platform_attestations_and_artifacts_are_passed_over() {
     let entry = |platform: serde_json::Value, annotations: serde_json::Value| json!({"mediaType": OCI_IMAGE, "digest": digest(), "size": 1, "platform": platform, "annotations": annotations});
     let linux = json!({"os": "linux", "architecture": "arm", "variant": "v7"});
@@ -132,27 +121,4 @@ fn a_configuration_is_read_for_its_platform_and_labels_and_nothing_else() {
         assert!(config.platform.is_none() && config.claim.is_none(), "{body}");
     }
     assert!(read_config(b"[]x").is_err());
-}
-
-#[tokio::test(start_paused = true)]
-async fn platforms_that_stand_twice_must_agree_but_for_windows_versions() {
-    let fake = Fake::new();
-    let one = fake.put_child("octo/api", "linux/amd64", &json!({"a": "1"}), &json!({}));
-    let other = fake.put_child("octo/api", "linux/amd64", &json!({"a": "2"}), &json!({}));
-    let versioned = |entry: &serde_json::Value, version: &str| {
-        let mut entry = entry.clone();
-        entry["platform"]["os.version"] = json!(version);
-        entry
-    };
-    let registry = fake.registry();
-    for (entries, expected) in [
-        (vec![one.clone(), one.clone()], "image: "),
-        (vec![one.clone(), other.clone()], "not an image: its index names both"),
-        (vec![versioned(&one, "10.0.1"), versioned(&other, "10.0.2")], "image: "),
-        (vec![], "not an image: its index names no platform"),
-    ] {
-        fake.put_index("octo/api", "1", &entries, &json!({}));
-        let sight = registry.look(&image("ghcr.io/octo/api:1"), &all()).await;
-        assert!(why(&sight).starts_with(expected), "{}", why(&sight));
-    }
 }

@@ -1,12 +1,12 @@
 //! A registry in memory: objects by path, a token endpoint, a log of all requests, and a hook that answers first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::evidence::Sight;
-use domain::image::{Digest, Host, ImageReference};
+use domain::image::{Digest, ImageReference};
 use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -227,10 +227,6 @@ pub(super) fn all() -> Wanted {
 
 pub(super) fn platforms(list: &[&str], read_revision: bool) -> Wanted {
     Wanted { platforms: list.iter().map(|platform| platform.parse().unwrap()).collect(), read_revision }
-}
-
-pub(super) fn plain(host: &str) -> HashSet<Host> {
-    HashSet::from([host.parse().unwrap()])
 }
 
 /// The text of a sight that is no image.

@@ -1,10 +1,12 @@
 //! How many requests a look costs, and what it finds.
 
 use domain::evidence::{ChildState, ClaimPlace, ImageFacts, Sight};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 
 use super::fake::*;
-use crate::Glance;
+use crate::{Glance, Settings};
 
 fn facts(sight: Sight) -> ImageFacts {
     let text = why(&sight);
@@ -97,49 +99,6 @@ async fn an_image_without_an_index_costs_two_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_or_configuration_that_is_gone_is_broken_and_asked_for_again() {
-    for gone in ["manifests", "blobs"] {
-        let fake = Fake::new();
-        let digest = fake.put_image("octo/api", "1");
-        let removed: Vec<_> = {
-            let objects = &mut fake.state.lock().unwrap().objects;
-            let doomed = |path: &str| path.contains(&format!("/{gone}/sha256:")) && !path.ends_with(digest.as_str());
-            let paths: Vec<String> = objects.keys().filter(|path| doomed(path)).cloned().collect();
-            paths.into_iter().map(|path| objects.remove_entry(&path).unwrap()).collect()
-        };
-        let registry = fake.registry();
-        let seen = facts(registry.look(&image("ghcr.io/octo/api:1"), &all()).await);
-        for child in &seen.children {
-            assert!(
-                matches!(&child.state, ChildState::Broken(why) if why.contains("not in the registry (404)")),
-                "{child:?}"
-            );
-        }
-        fake.state.lock().unwrap().objects.extend(removed);
-        let seen = facts(registry.look(&image("ghcr.io/octo/api:1"), &all()).await);
-        assert!(seen.children.iter().all(|child| child.state == ChildState::Present));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_index_inside_an_index_is_read_one_level_deep() {
-    let fake = Fake::new();
-    let child = fake.put_child("octo/api", "linux/amd64", &revision(COMMIT), &json!({}));
-    let nested = |digest: &domain::image::Digest, fake: &Fake| {
-        let path = format!("/v2/octo/api/manifests/{digest}");
-        json!({"mediaType": OCI_INDEX, "digest": digest.as_str(), "size": fake.state.lock().unwrap().objects[&path].1.len()})
-    };
-    let inner = nested(&fake.put_index("octo/api", "", &[child], &json!({})), &fake);
-    fake.put_index("octo/api", "1", &[inner.clone(), inner.clone()], &json!({}));
-    assert_eq!(facts(fake.registry().look(&image("ghcr.io/octo/api:1"), &all()).await).children.len(), 1);
-    assert_eq!(fake.count(), 4, "the same index is read once");
-    let middle = nested(&fake.put_index("octo/api", "", &[inner], &json!({})), &fake);
-    fake.put_index("octo/api", "2", &[middle], &json!({}));
-    let sight = fake.registry().look(&image("ghcr.io/octo/api:2"), &all()).await;
-    assert!(why(&sight).contains("holds another index"), "{}", why(&sight));
-}
-
-#[tokio::test(start_paused = true)]
 async fn docker_hub_is_asked_by_head_first_and_by_get_for_new_content_only() {
     let fake = Fake::new();
     let registry = fake.registry();
@@ -183,18 +142,25 @@ async fn a_glance_without_a_digest_or_a_head_costs_one_get() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tag_with_a_digest_must_have_that_digest_now() {
-    let fake = Fake::new();
-    let digest = fake.put_image("octo/api", "1");
+async fn images_that_waited_for_a_probe_that_failed_do_not_queue_up() {
+    let fake = Fake::hooked(|_, _| Some(answer(599, &[], "")));
     let registry = fake.registry();
-    let pinned = image(&format!("ghcr.io/octo/api:1@{digest}"));
-    assert_eq!(facts(registry.look(&pinned, &all()).await).digest, digest);
-    fake.put_index(
-        "octo/api",
-        "1",
-        &[fake.put_child("octo/api", "linux/amd64", &Value::Null, &Value::Null)],
-        &json!({}),
-    );
-    let sight = registry.look(&pinned, &all()).await;
-    assert!(why(&sight).contains("was asked for"), "{}", why(&sight));
+    let names: Vec<_> = (0..50).map(|index| image(&format!("ghcr.io/octo/api:{index}"))).collect();
+    let wanted = all();
+    let started = Instant::now();
+    let sights = join_all(names.iter().map(|name| registry.look(name, &wanted))).await;
+    assert!(sights.iter().all(|sight| matches!(sight, Sight::Unreachable { .. })));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(why(&sights[0]).contains("ghcr.io"), "{}", why(&sights[0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_a_host_holds() {
+    let fake = Fake::new();
+    let registry = fake.registry_with(Settings { per_host: 2, ..Settings::default() });
+    let names: Vec<_> = (0..9).map(|index| image(&format!("ghcr.io/octo/api:{index}"))).collect();
+    let wanted = all();
+    let started = Instant::now();
+    join_all(names.iter().map(|name| registry.look(name, &wanted))).await;
+    assert_eq!(started.elapsed(), Duration::from_millis(10 + 8 / 2 * 10), "10 ms each, the first alone");
 }
