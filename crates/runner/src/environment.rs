@@ -41,6 +41,11 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// All variables that are text.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The variables of ours (`INPUT_*`, `GITHUB_*`) that are not UTF-8 text and were therefore left out.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
