@@ -42,6 +42,7 @@ impl Trouble {
             | E::Tls { .. }
             | E::Io { .. }
             | E::Invalid { .. }
+            | E::Paused { .. }
             | E::Setup { .. } => Self::Unreachable(format!("{host}: {error}")),
         }
     }

@@ -47,13 +47,14 @@ impl Parts {
         if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
             authorization.set_sensitive(true);
         }
-        let authority = self.pauses.as_ref().and_then(|_| request.uri().authority().cloned());
-        if let Some(pauses) = &self.pauses {
-            pauses.wait(authority.as_ref()).await;
-        }
         let method = request.method().clone();
         let uri = request.uri().clone();
         let line = || error::line(&method, &uri);
+        let authority = self.pauses.as_ref().and_then(|_| request.uri().authority().cloned());
+        if let Some(pauses) = &self.pauses {
+            let paused = |asked| Error::Paused { request: line(), asked };
+            pauses.wait(authority.as_ref()).await.map_err(paused)?;
+        }
         let limit = request.extensions().get::<SizeLimit>().map_or(self.settings.body_limit, |limit| limit.0);
         let after = self.settings.attempt_timeout;
         self.settings.budget.count();

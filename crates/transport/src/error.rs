@@ -68,6 +68,14 @@ pub enum Error {
         /// The chain of causes.
         why: String,
     },
+    /// The host asked for a pause that is longer than anybody waits here, and it is not over: nothing was sent.
+    #[error("{request}: not sent, because the host asked for a pause of {} s", asked.as_secs())]
+    Paused {
+        /// Method and redacted URL.
+        request: String,
+        /// How long the pause is in all.
+        asked: Duration,
+    },
     /// The transport cannot be built.
     #[error("set up the HTTP client: {why}")]
     Setup {
@@ -85,6 +93,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Encoded { .. }
             | Self::Invalid { .. }
+            | Self::Paused { .. }
             | Self::Setup { .. } => false,
         }
     }
@@ -138,7 +147,14 @@ fn sources<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a 
 /// What a user can do about a failed handshake.
 #[expect(clippy::wildcard_enum_match_arm, reason = "most of the many variants have no cure that we know")]
 fn tls_hint(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError as Certificate;
     match error {
+        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
+            "; the host needs a new certificate"
+        }
+        rustls::Error::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        ) => "; the host needs a certificate for this name, or is meant by another name",
         rustls::Error::InvalidCertificate(_) => "; if the certificate is your own, name its root by `ca-file`",
         rustls::Error::InvalidMessage(_) => "; does the host speak plain http? Then name it in `insecure-registries`",
         _ => "",

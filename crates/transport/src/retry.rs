@@ -22,6 +22,9 @@ use crate::{Error, ServerClock};
 /// A `Retry-After` is waited out up to this long; with a longer one the answer is given to the caller, who may have
 /// better things to do.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// No host is left alone for longer, whatever it asked for: an answer of nonsense must not silence a registry for the
+/// whole run, and a request every five minutes is no burden.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// `Retry-After: 0` and dates of the past would make a busy loop.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// The first wait after a failure that names none; the next is twice that, each with up to as much again at random.
@@ -124,44 +127,50 @@ fn retry_after(headers: &HeaderMap, clock: &ServerClock) -> Option<Duration> {
     Some(u64::try_from(seconds).map_or(SHORTEST_WAIT, Duration::from_secs).max(SHORTEST_WAIT))
 }
 
-/// Until when each authority asked to be left alone. One authority never delays another.
+/// Until when each authority asked to be left alone, and for how long in all. One authority never delays another.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pauses(Arc<Mutex<HashMap<Authority, Instant>>>);
+pub(crate) struct Pauses(Arc<Mutex<HashMap<Authority, (Instant, Duration)>>>);
 
 impl Pauses {
-    /// Waits while `authority` is paused, but never longer than the longest pause: a server that asks again and again
-    /// holds nobody for ever.
-    pub(crate) async fn wait(&self, authority: Option<&Authority>) {
-        let Some(authority) = authority else { return };
+    /// Waits while `authority` is paused, but not for a long pause, whose length is the error, and never for longer than
+    /// that: a server that asks again and again holds nobody for ever.
+    pub(crate) async fn wait(&self, authority: Option<&Authority>) -> Result<(), Duration> {
+        let Some(authority) = authority else { return Ok(()) };
         let latest = Instant::now() + LONGEST_WAIT;
-        while let Some(until) = self.until(authority) {
-            sleep_until(until.min(latest)).await;
-            if Instant::now() >= latest {
-                return;
+        while let Some((until, asked)) = self.until(authority) {
+            if until > latest {
+                return Err(asked);
             }
+            sleep_until(until).await;
         }
+        Ok(())
     }
 
-    fn until(&self, authority: &Authority) -> Option<Instant> {
+    fn until(&self, authority: &Authority) -> Option<(Instant, Duration)> {
         let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = *pauses.get(authority)?;
-        if until <= Instant::now() {
+        let pause = *pauses.get(authority)?;
+        if pause.0 <= Instant::now() {
             pauses.remove(authority);
             return None;
         }
-        Some(until)
+        Some(pause)
     }
 
-    /// Pauses `authority` when `answer` is a refusal that names a wait.
+    /// Pauses `authority` when `answer` is a refusal that names a wait, and for a moment when it throttles without
+    /// (GHCR says `retry-after: 1.16ms` in the body alone; falcosecurity/plugins, issue 1069).
     pub(crate) fn record<B>(&self, authority: Option<&Authority>, answer: &http::Response<B>, clock: &ServerClock) {
-        if !matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            return;
-        }
-        let (Some(authority), Some(wait)) = (authority, retry_after(answer.headers(), clock)) else { return };
-        let until = Instant::now() + wait.min(LONGEST_WAIT);
+        let named = || retry_after(answer.headers(), clock);
+        let wait = match answer.status() {
+            StatusCode::TOO_MANY_REQUESTS => Some(named().unwrap_or(SHORTEST_WAIT)),
+            StatusCode::SERVICE_UNAVAILABLE => named(),
+            _ => None,
+        };
+        let (Some(authority), Some(wait)) = (authority, wait) else { return };
+        let wait = wait.min(LONGEST_PAUSE);
+        let pause = (Instant::now() + wait, wait);
         tracing::debug!(host = authority.host(), ?wait, "the server asked for a pause");
         let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = pauses.entry(authority.clone()).or_insert(until);
-        *known = until.max(*known);
+        let known = pauses.entry(authority.clone()).or_insert(pause);
+        *known = pause.max(*known);
     }
 }

@@ -245,7 +245,7 @@ async fn a_certificate_error_is_not_tried_again() {
     });
     let error = send(&layered(core, Settings::default()), request(Method::GET)).await.unwrap_err();
     assert!(matches!(error, Error::Tls { .. }), "{error}");
-    assert!(error.to_string().contains("Expired") && error.to_string().contains("`ca-file`"), "{error}");
+    assert!(error.to_string().contains("Expired; the host needs a new certificate"), "{error}");
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
@@ -261,6 +261,39 @@ async fn a_pause_holds_back_the_same_authority_and_no_other() {
     assert_eq!(started.elapsed(), Duration::ZERO);
     send(&transport, request(Method::GET)).await.unwrap();
     assert_eq!(started.elapsed().as_secs(), 30, "the deadline of an attempt does not run during a pause");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_pause_sends_nothing_and_holds_nobody_and_ends_after_five_minutes() {
+    for value in ["120", "99999999999999999999"] {
+        let (core, count) = core(move |index, _| if index == 0 { throttled(429, value) } else { status(200) });
+        let transport = layered(core, Settings { shared_pause: true, ..Settings::default() });
+        let started = Instant::now();
+        assert_eq!(send(&transport, request(Method::GET)).await.unwrap().status(), 429);
+        let error = send(&transport, request(Method::HEAD)).await.unwrap_err();
+        let asked = if value == "120" { 120 } else { 300 };
+        let expected = format!("not sent, because the host asked for a pause of {asked} s");
+        assert!(error.to_string().contains(&expected), "{error}");
+        assert_eq!((started.elapsed(), count.load(Ordering::SeqCst)), (Duration::ZERO, 1), "{value}");
+        sleep(Duration::from_secs(asked)).await;
+        assert_eq!(send(&transport, request(Method::GET)).await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_throttles_without_a_word_gets_a_second_and_who_is_merely_ill_none() {
+    for (code, value, pause) in
+        [(429, "", 1), (429, "1.16ms", 1), (429, "-5", 1), (429, "1746136938000", 300), (503, "", 0), (503, "7", 7)]
+    {
+        let (core, _) = core(move |index, _| if index == 0 { throttled(code, value) } else { status(200) });
+        let transport = layered(core, Settings { shared_pause: true, retries: 0, ..Settings::default() });
+        let started = Instant::now();
+        send(&transport, request(Method::GET)).await.unwrap();
+        while send(&transport, request(Method::GET)).await.is_err() {
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(started.elapsed().as_secs(), pause, "{code} {value}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
