@@ -304,9 +304,15 @@ impl Stage {
 
     /// Sets an input to the path of a file that holds this text.
     pub(crate) fn file_input(&mut self, name: &str, text: &str) -> &mut Self {
+        let path = self.file(name, text);
+        self.input(name, &path)
+    }
+
+    /// Writes a file for the run, and gives its path back.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
-        self.input(name, &path)
+        path
     }
 
     /// Sets the event and its payload; a tag push is the event unless told. These events run on the default branch.

@@ -1,6 +1,7 @@
 //! Whole runs, one file per story.
 
 mod crashes;
+mod credentials;
 mod discovery;
 mod input;
 mod looking;

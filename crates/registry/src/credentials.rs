@@ -1,11 +1,9 @@
 //! Names and passwords, each for one host, and never printed.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::image::Host;
 use http::HeaderValue;
 
 /// A password or token. Shows as `***` wherever it is printed.
@@ -31,39 +29,25 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A user name and a password for each host that has one.
-#[derive(Debug, Clone, Default)]
-pub struct Credentials(HashMap<String, Login>);
-
-impl Credentials {
-    /// Sets the credentials of `host`. Docker Hub's names are one host.
-    pub fn insert(&mut self, host: &Host, username: impl Into<String>, password: Secret) {
-        self.0.insert(host.api_authority().to_owned(), Login { username: username.into(), password });
-    }
-
-    pub(crate) fn of(&self, host: &Host) -> Option<&Login> {
-        self.0.get(host.api_authority())
-    }
-}
-
-impl FromIterator<(Host, (String, Secret))> for Credentials {
-    fn from_iter<I: IntoIterator<Item = (Host, (String, Secret))>>(lines: I) -> Self {
-        let mut credentials = Self::default();
-        for (host, (username, password)) in lines {
-            credentials.insert(&host, username, password);
-        }
-        credentials
-    }
-}
-
 /// The credentials of one host.
 #[derive(Debug, Clone)]
-pub(crate) struct Login {
+pub struct Login {
     username: String,
     password: Secret,
+    source: String,
 }
 
 impl Login {
+    /// A user name and a password, and where they come from: words such as "registry-auth", which are shown.
+    pub fn new(username: impl Into<String>, password: Secret, source: impl Into<String>) -> Self {
+        Self { username: username.into(), password, source: source.into() }
+    }
+
+    /// Where they come from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The value of an `Authorization` header (RFC 7617, 2).
     pub(crate) fn basic(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Basic {}", self.encoded())).ok()?;

@@ -25,13 +25,11 @@ use domain::evidence::Sight;
 use domain::image::{Digest, Host, ImageReference, Platform};
 use transport::{Core, Transport};
 
-pub use credentials::{Credentials, Secret};
+pub use credentials::{Login, Secret};
 
 /// How registries are asked.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// User name and password by host; every other host is asked anonymously.
-    pub credentials: Credentials,
     /// Hosts that are spoken to by plain http. Loopback hosts always are.
     pub plain_http: HashSet<Host>,
     /// The most requests to one host at a time.
@@ -43,7 +41,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            credentials: Credentials::default(),
             plain_http: HashSet::new(),
             // As many as one HTTP/2 connection usually carries, and what `curl -Z` is compared with.
             per_host: 128,
@@ -87,6 +84,8 @@ pub struct Registry(Arc<Shared>);
 struct Shared {
     transport: Transport,
     settings: Settings,
+    /// By the authority that answers the API.
+    logins: Mutex<HashMap<String, Login>>,
     sites: Mutex<HashMap<String, Arc<site::Site>>>,
 }
 
@@ -101,7 +100,14 @@ impl Registry {
     pub fn new(core: Core, settings: Settings) -> Self {
         let layers = transport::Settings { shared_pause: true, ..settings.transport.clone() };
         let transport = transport::layered(core, layers);
-        Self(Arc::new(Shared { transport, settings, sites: Mutex::default() }))
+        Self(Arc::new(Shared { transport, settings, logins: Mutex::default(), sites: Mutex::default() }))
+    }
+
+    /// Sets the credentials of `host`, before its first look; without, it is asked anonymously. Docker Hub's names are one
+    /// host.
+    pub fn sign_in(&self, host: &Host, login: Login) {
+        let mut logins = self.0.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.insert(host.api_authority().to_owned(), login);
     }
 
     /// Looks at `image` once. Nothing but what is `wanted` is asked for; content seen before is not asked for again,
@@ -129,7 +135,8 @@ impl Registry {
         if let Some(site) = sites.get(host.api_authority()) {
             return site.clone();
         }
-        let site = Arc::new(site::Site::new(host, &self.0.settings, self.0.transport.clone()));
+        let login = self.0.logins.lock().unwrap_or_else(PoisonError::into_inner).get(host.api_authority()).cloned();
+        let site = Arc::new(site::Site::new(host, login, &self.0.settings, self.0.transport.clone()));
         sites.insert(host.api_authority().to_owned(), site.clone());
         site
     }

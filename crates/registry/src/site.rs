@@ -3,15 +3,17 @@
 //! `fetch` sends one question with whatever access the host turns out to want, and follows what may be followed; it
 //! knows nothing of images.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use domain::image::Host;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use transport::{SizeLimit, Transport};
 
 use crate::ask::{Ask, Kind, is_redirect, location, same_origin};
@@ -31,6 +33,10 @@ pub(crate) const LARGEST_CONTENT: usize = 4 * 1024 * 1024;
 /// Storage behind a registry redirects once; a chain longer than this leads nowhere.
 const MOST_HOPS: usize = 5;
 
+/// Credentials that were refused are left out again after this long where that did not help: an image may be published, and
+/// be public, while we wait.
+const ASIDE_AGAIN: Duration = Duration::from_secs(60);
+
 /// One registry host.
 pub(crate) struct Site {
     pub(crate) host: Host,
@@ -40,8 +46,8 @@ pub(crate) struct Site {
     permits: Semaphore,
     way_in: Flight<WayIn>,
     tokens: Tokens,
-    /// Repositories that were open to everybody when the credentials were refused.
-    open: Mutex<HashSet<String>>,
+    /// What asking without the credentials came to, by repository, where they were refused.
+    without: Mutex<HashMap<String, Without>>,
     told: AtomicBool,
     /// What was seen by digest.
     pub(crate) seen: Seen,
@@ -62,6 +68,17 @@ enum WayIn {
 #[derive(Clone)]
 struct Sent(HeaderValue);
 
+/// What asking without the credentials came to, after they were refused.
+#[derive(Debug, Clone, Copy)]
+enum Without {
+    /// There was content: the repository is public.
+    Served,
+    /// There was none (404), which a registry may also say of what it hides.
+    Absent(Instant),
+    /// That was refused too.
+    Refused(Instant),
+}
+
 /// What a request was let in by.
 enum Grant {
     Nothing,
@@ -80,16 +97,16 @@ impl Grant {
 }
 
 impl Site {
-    pub(crate) fn new(host: &Host, settings: &Settings, transport: Transport) -> Self {
+    pub(crate) fn new(host: &Host, login: Option<Login>, settings: &Settings, transport: Transport) -> Self {
         Self {
             plain: host.is_loopback() || settings.plain_http.contains(host),
-            login: settings.credentials.of(host).cloned(),
+            login,
             host: host.clone(),
             transport,
             permits: Semaphore::new(settings.per_host.max(1)),
             way_in: Flight::default(),
             tokens: Tokens::default(),
-            open: Mutex::default(),
+            without: Mutex::default(),
             told: AtomicBool::new(false),
             seen: Seen::default(),
         }
@@ -152,28 +169,40 @@ impl Site {
     }
 
     /// Sends `ask` and gives any answer that is not a refusal of access. Credentials that are refused are left out
-    /// once: a stale password must not hide a public image, as it does on GHCR (403 without a challenge).
+    /// once: a stale password must not hide a public image, as it does on GHCR (403 without a challenge). What came of it
+    /// is remembered, so that it does not cost a token and a request more at each look.
     async fn exchange(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).contains(ask.repository);
-        let login = self.login.as_ref().filter(|_| !open);
-        let refused = match self.exchange_as(ask, login).await {
-            Err(Trouble::Denied(why)) if login.is_some() => why,
+        let Some(login) = &self.login else { return self.exchange_as(ask, None).await };
+        let known = self.without.lock().unwrap_or_else(PoisonError::into_inner).get(ask.repository).copied();
+        let holds = |since: Instant| since.elapsed() < ASIDE_AGAIN;
+        match known {
+            Some(Without::Served) => return self.exchange_as(ask, None).await,
+            Some(Without::Absent(since)) if holds(since) => return self.exchange_as(ask, None).await,
+            Some(Without::Refused(since)) if holds(since) => return self.exchange_as(ask, Some(login)).await,
+            _ => {}
+        }
+        let refused = match self.exchange_as(ask, Some(login)).await {
+            Err(Trouble::Denied(why)) => why,
             other => return other,
         };
-        match self.exchange_as(ask, None).await {
-            Err(Trouble::Denied(_)) => Err(Trouble::Denied(refused)),
-            Ok(answer) if answer.status().is_success() => {
-                self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(ask.repository.to_owned());
-                if !self.told.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        "the credentials for {} were refused ({refused}): its public images are read without",
-                        self.host
-                    );
-                }
-                Ok(answer)
-            }
-            other => other,
+        let answer = self.exchange_as(ask, None).await;
+        let known = match &answer {
+            Err(Trouble::Denied(_)) => Without::Refused(Instant::now()),
+            Ok(answer) if answer.status() == StatusCode::NOT_FOUND => Without::Absent(Instant::now()),
+            Ok(answer) if answer.status().is_success() => Without::Served,
+            _ => return answer,
+        };
+        self.without.lock().unwrap_or_else(PoisonError::into_inner).insert(ask.repository.to_owned(), known);
+        if matches!(known, Without::Refused(_)) {
+            return Err(Trouble::Denied(refused));
         }
+        if !self.told.swap(true, Ordering::Relaxed) {
+            let (host, source) = (&self.host, login.source());
+            tracing::warn!(
+                "the credentials for {host} ({source}) were refused, so it is asked without them: {refused}"
+            );
+        }
+        answer
     }
 
     /// Sends `ask` by the way in that is known, or learns it from the refusal. Access is renewed once.

@@ -1,20 +1,19 @@
 //! What one run works with: its inputs, what the runner said, and the two clients.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::repository::Repository;
 use github::GitHub;
 use jiff::Timestamp;
-use registry::{Credentials, Registry};
-use runner::{Environment, Event, Masker, Problem, Runner};
+use registry::Registry;
+use runner::{DockerConfig, Environment, Event, Masker, Problem, Runner};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use transport::{Core, CoreOptions};
 
 use crate::inputs::Inputs;
 use crate::patience::{self, patiently};
-
-/// The host that the actor and the token are used for when no line names it.
-const GHCR: &str = "ghcr.io";
 
 /// One run.
 pub(crate) struct Context {
@@ -26,6 +25,12 @@ pub(crate) struct Context {
     pub(crate) server_url: String,
     pub(crate) github: GitHub,
     pub(crate) registry: Registry,
+    /// What `docker login` left.
+    pub(crate) docker: Option<DockerConfig>,
+    /// Hides what comes out of it.
+    pub(crate) masker: Masker,
+    /// The authorities of the registries that were signed in to.
+    pub(crate) met: Mutex<HashSet<String>>,
     /// Whether this run waits; otherwise it looks once.
     pub(crate) waiting: bool,
     /// When this run started, by its own clock.
@@ -38,6 +43,8 @@ pub(crate) struct Checked {
     runner: Runner,
     event: Event,
     repository: Repository,
+    docker: Option<DockerConfig>,
+    masker: Masker,
 }
 
 impl Checked {
@@ -67,7 +74,13 @@ impl Checked {
             None => Event::default(),
         };
         match (inputs, runner.repository.clone(), problems.is_empty()) {
-            (Some(inputs), Some(repository), true) => Ok(Self { inputs, runner, event, repository }),
+            (Some(inputs), Some(repository), true) => {
+                let docker = DockerConfig::read(environment).unwrap_or_else(|error| {
+                    tracing::warn!("docker's credentials are not used: {error}");
+                    None
+                });
+                Ok(Self { inputs, runner, event, repository, docker, masker: masker.clone() })
+            }
             _ => Err(problems),
         }
     }
@@ -77,7 +90,7 @@ impl Checked {
         self,
         core: impl FnOnce(&CoreOptions) -> Result<Core, transport::Error>,
     ) -> anyhow::Result<Context> {
-        let Self { inputs, runner, event, repository } = self;
+        let Self { inputs, runner, event, repository, docker, masker } = self;
         let user_agent = concat!("wait-and-release/", env!("CARGO_PKG_VERSION")).to_owned();
         let core = core(&CoreOptions { extra_roots_pem: inputs.ca_pem.clone(), user_agent })?;
         let github = GitHub::new(
@@ -89,11 +102,8 @@ impl Checked {
                 transport: transport::Settings::default(),
             },
         )?;
-        let settings = registry::Settings {
-            credentials: credentials(&inputs, &runner),
-            plain_http: inputs.insecure_registries.clone(),
-            ..registry::Settings::default()
-        };
+        let settings =
+            registry::Settings { plain_http: inputs.insecure_registries.clone(), ..registry::Settings::default() };
         let is_tag_push = runner.event_name.as_deref() == Some("push")
             && runner.git_ref.as_deref().is_some_and(|name| name.starts_with("refs/tags/"));
         let is_dispatch = runner.event_name.as_deref() == Some("workflow_dispatch");
@@ -101,6 +111,9 @@ impl Checked {
         Ok(Context {
             waiting: inputs.wait.unwrap_or(is_tag_push || is_dispatch),
             registry: Registry::new(core, settings),
+            docker,
+            masker,
+            met: Mutex::default(),
             github,
             server_url,
             repository,
@@ -110,23 +123,6 @@ impl Checked {
             began: Instant::now(),
         })
     }
-}
-
-/// The lines of `registry-auth`, each for its host only; without one for ghcr.io the actor and the token are used there
-/// and nowhere else.
-fn credentials(inputs: &Inputs, runner: &Runner) -> Credentials {
-    let mut credentials = Credentials::default();
-    for login in &inputs.registry_auth {
-        credentials.insert(&login.host, &login.username, login.password.clone());
-    }
-    if !inputs.registry_auth.iter().any(|login| login.host.as_str() == GHCR)
-        && let Ok(ghcr) = GHCR.parse()
-    {
-        // GHCR looks at the password alone; some user name must stand there.
-        let actor = runner.actor.as_deref().unwrap_or("github-actions");
-        credentials.insert(&ghcr, actor, inputs.token_secret.clone());
-    }
-    credentials
 }
 
 impl Context {

@@ -420,7 +420,7 @@ impl Reader<'_> {
                 );
                 continue;
             };
-            if logins.iter().any(|login| login.host == host) {
+            if logins.iter().any(|login| login.host.api_authority() == host.api_authority()) {
                 self.problem("registry-auth", format!("a second line for {host}"), "one line for each host");
                 continue;
             }

@@ -100,6 +100,7 @@ async fn release_at(
     let started = context.started();
     progress.begin(target, started);
     let (services, recipes) = services(context, target).await?;
+    context.sign_in(services.iter().map(|service| service.image.host())).await;
     let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
     tracing::info!("{} at {}: {} ({})", target.tag, target.commit.short(), count(&names), names.join(", "));
     if target.tag.semver().is_none() {

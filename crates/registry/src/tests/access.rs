@@ -2,6 +2,7 @@
 
 use domain::evidence::Sight;
 use futures_util::future::join_all;
+use tokio::time::{Duration, sleep};
 
 use super::fake::*;
 
@@ -78,6 +79,88 @@ async fn credentials_go_to_their_host_and_its_realm_only() {
         with_password,
         [format!("GET https://ghcr.io/token?service=fake&scope=repository:octo/api:pull [{BASIC}]")]
     );
+}
+
+/// A registry that lets everybody in but who comes with the password, or with a token that the password gave.
+fn refusing(at_the_token_endpoint: bool) -> Fake {
+    let minted = std::sync::atomic::AtomicUsize::new(0);
+    Fake::hooked(move |request, _| {
+        let access = request.headers().get("authorization").map_or("", |value| value.to_str().unwrap());
+        if request.uri().path() == "/token" && access == BASIC && !at_the_token_endpoint {
+            let serial = minted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            return Some(answer(200, &[], format!(r#"{{"token":"stale{serial}"}}"#)));
+        }
+        let refused = access == BASIC || access.starts_with("Bearer stale");
+        // GHCR: 403 without a challenge (renovatebot/renovate, issue 11446).
+        refused.then(|| answer(403, &[], r#"{"errors":[{"code":"DENIED","message":"invalid token"}]}"#))
+    })
+    .door("https://ghcr.io/token", "")
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_credentials_cost_one_token_and_one_request_more_and_nothing_at_later_looks() {
+    let token = "GET https://ghcr.io/token?service=fake&scope=repository:octo/api:pull";
+    let manifest = "GET https://ghcr.io/v2/octo/api/manifests/1";
+    for (at_the_token_endpoint, stale) in [
+        (true, vec![format!("{token} [{BASIC}]")]),
+        (false, vec![format!("{token} [{BASIC}]"), format!("{manifest} [Bearer stale0]")]),
+    ] {
+        let fake = refusing(at_the_token_endpoint);
+        let registry = fake.registry_with_login("ghcr.io");
+        // Nothing is there yet: the registry says so to everybody without a password.
+        assert_eq!(registry.look(&image("ghcr.io/octo/api:1"), &all()).await, Sight::Absent);
+        let expected = [vec![manifest.to_owned()], stale, vec![token.to_owned(), format!("{manifest} [Bearer t1]")]];
+        assert_eq!(fake.log(), expected.concat());
+        fake.count();
+        for _ in 0..9 {
+            sleep(Duration::from_secs(5)).await;
+            registry.look(&image("ghcr.io/octo/api:1"), &all()).await;
+        }
+        assert_eq!(fake.count(), 9, "one request for each look");
+        // It appears. The credentials are tried once more, then left alone for good.
+        fake.put_image("octo/api", "1");
+        sleep(Duration::from_secs(20)).await;
+        is_image(&registry.look(&image("ghcr.io/octo/api:1"), &all()).await);
+        let with_password = fake.log().iter().filter(|line| line.contains("Basic")).count();
+        assert_eq!(with_password, 1);
+        fake.count();
+        for _ in 0..60 {
+            sleep(Duration::from_secs(5)).await;
+            is_image(&registry.look(&image("ghcr.io/octo/api:1"), &all()).await);
+        }
+        let log = fake.log();
+        assert_eq!((log.iter().any(|line| line.contains("Basic")), log.len()), (false, 60 + 6), "six tokens of 50 s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_with_and_without_credentials_is_asked_without_once_a_minute() {
+    let fake = Fake::hooked(|request, _| {
+        let denied = || answer(403, &[], r#"{"errors":[{"code":"DENIED","message":"denied"}]}"#);
+        (request.uri().path() == "/token").then(denied)
+    })
+    .door("https://ghcr.io/token", "");
+    let registry = fake.registry_with_login("ghcr.io");
+    for _ in 0..60 {
+        let sight = registry.look(&image("ghcr.io/octo/api:1"), &all()).await;
+        assert!(matches!(sight, Sight::Denied { .. }), "{}", why(&sight));
+        sleep(Duration::from_secs(5)).await;
+    }
+    let with_password = fake.log().iter().filter(|line| line.contains("Basic")).count();
+    assert_eq!(
+        (with_password, fake.count()),
+        (60, 1 + 60 + 5),
+        "five minutes: a probe, a token each look, five without"
+    );
+    // Published meanwhile, and public: within a minute it is seen.
+    let fake = refusing(true);
+    fake.state.lock().unwrap().door.login = "nobody".into();
+    let registry = fake.registry_with_login("ghcr.io");
+    registry.look(&image("ghcr.io/octo/api:1"), &all()).await;
+    fake.state.lock().unwrap().door.login = String::new();
+    fake.put_image("octo/api", "1");
+    sleep(Duration::from_secs(61)).await;
+    is_image(&registry.look(&image("ghcr.io/octo/api:1"), &all()).await);
 }
 
 #[tokio::test(start_paused = true)]

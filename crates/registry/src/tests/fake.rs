@@ -12,7 +12,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use transport::{BoxError, Core};
 
-use crate::{Credentials, Registry, Secret, Settings, Wanted};
+use crate::{Login, Registry, Secret, Settings, Wanted};
 
 pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(super) const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -74,9 +74,9 @@ impl Fake {
     }
 
     pub(super) fn registry_with_login(&self, host: &str) -> Registry {
-        let mut credentials = Credentials::default();
-        credentials.insert(&host.parse().unwrap(), "octo", Secret::new("hunter2"));
-        self.registry_with(Settings { credentials, ..Settings::default() })
+        let registry = self.registry();
+        registry.sign_in(&host.parse().unwrap(), Login::new("octo", Secret::new("hunter2"), "registry-auth"));
+        registry
     }
 
     pub(super) fn registry_with(&self, settings: Settings) -> Registry {

@@ -47,7 +47,7 @@ mod wire;
 
 use domain::evidence::{ChildState, Sight};
 use domain::image::{Host, ImageReference};
-use registry::{Credentials, Glance, Registry, Secret, Settings, Wanted};
+use registry::{Glance, Login, Registry, Secret, Settings, Wanted};
 use sim::{Answer, Carrier, Fault, ImageSpec, RegistrySpec, World};
 use transport::Core;
 
@@ -115,8 +115,9 @@ fn probe_with(world: &World, settings: Settings) -> Registry {
 
 /// A probe that has the password of `host`.
 fn probe_with_login(world: &World, host: &str) -> Registry {
-    let credentials = Credentials::from_iter([(host.parse::<Host>().unwrap(), ("octo".into(), Secret::new(PASSWORD)))]);
-    probe_with(world, Settings { credentials, ..Settings::default() })
+    let registry = probe(world);
+    registry.sign_in(&host.parse::<Host>().unwrap(), Login::new("octo", Secret::new(PASSWORD), "registry-auth"));
+    registry
 }
 
 fn named(text: &str) -> ImageReference {
