@@ -169,8 +169,8 @@ pub(crate) struct Stage {
     scene: Scene,
     folder: tempfile::TempDir,
     variables: BTreeMap<String, String>,
-    /// The extra roots that the transport of the last run was to trust.
-    pub(crate) roots: RefCell<Option<Vec<u8>>>,
+    /// How the transport of the last run was to be set up.
+    pub(crate) options: RefCell<CoreOptions>,
 }
 
 impl Deref for Stage {
@@ -254,7 +254,7 @@ impl Stage {
         world.token(token());
         let scene = Scene { world, tag: tag.into(), commit };
         let folder = tempfile::tempdir().unwrap();
-        let mut stage = Self { scene, folder, variables: BTreeMap::new(), roots: RefCell::default() };
+        let mut stage = Self { scene, folder, variables: BTreeMap::new(), options: RefCell::default() };
         for (name, value) in [
             ("GITHUB_ACTIONS", "true"),
             ("GITHUB_REPOSITORY", "octo/shop"),
@@ -286,7 +286,7 @@ impl Stage {
     pub(crate) fn beside(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut stage =
-            Self { scene: self.scene.clone(), folder, variables: self.variables.clone(), roots: RefCell::default() };
+            Self { scene: self.scene.clone(), folder, variables: self.variables.clone(), options: RefCell::default() };
         stage.payload("{}");
         stage
     }
@@ -373,7 +373,7 @@ impl Stage {
         let log = Log::default();
         let service = self.world.service();
         let core = |options: &CoreOptions| {
-            self.roots.borrow_mut().clone_from(&options.extra_roots_pem);
+            self.options.borrow_mut().clone_from(options);
             Ok(Core::new(service))
         };
         let exit = wait_and_release::run(&environment, core, log.clone(), &Cancel::when(cancelled)).await;

@@ -219,14 +219,47 @@ async fn insecure_registries_may_speak_plain_http_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ca_file_is_handed_to_the_transport() {
+async fn a_ca_file_and_the_file_of_ssl_cert_file_are_trusted_beside_the_built_in_roots() {
     let mut stage = Stage::with("api");
     stage.build("api");
-    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    stage.run().await.is("complete", 0);
-    assert_eq!(*stage.roots.borrow(), None);
-    stage.file_input("ca-file", pem).run().await.is("complete", 0);
-    assert_eq!(stage.roots.borrow().as_deref(), Some(pem.as_bytes()));
+    let roots = async |stage: &Stage| {
+        stage.run().await.is("complete", 0);
+        stage.options.borrow().roots.count()
+    };
+    let built_in = roots(&stage).await;
+    let certificate = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap().cert.pem();
+    stage.file_input("ca-file", &certificate("one.test"));
+    assert_eq!(roots(&stage).await, built_in + 1);
+    let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let bundle = stage.file("bundle.pem", &[junk, &certificate("two.test"), &certificate("three.test")].concat());
+    stage.variable("SSL_CERT_FILE", &bundle);
+    assert_eq!(roots(&stage).await, built_in + 3, "what is unusable in a bundle of others is passed over");
+    stage.file_input("ca-file", junk).run().await.is("failed", 2).says("its certificate 1: ");
+    stage
+        .input("ca-file", "")
+        .variable("SSL_CERT_FILE", "/nowhere.pem")
+        .run()
+        .await
+        .is("complete", 0)
+        .says("/nowhere.pem");
+}
+
+#[tokio::test(start_paused = true)]
+async fn proxies_are_handed_to_the_transport_and_their_password_is_masked() {
+    let mut stage = Stage::with("api");
+    stage.build("api");
+    stage.run().await;
+    assert_eq!(stage.options.borrow().proxies, transport::Proxies::default());
+    stage.variable("https_proxy", "http://me:hunter2-secret@proxy.test:3128/").variable("NO_PROXY", "ghe.test");
+    let ended = stage.run().await;
+    ended.is("complete", 0).says("::add-mask::hunter2-secret");
+    assert!(!ended.log.replace("::add-mask::hunter2-secret", "").contains("hunter2"), "{}", ended.log);
+    let proxies = transport::Proxies {
+        http: None,
+        https: Some("http://me:hunter2-secret@proxy.test:3128".into()),
+        except: "ghe.test".into(),
+    };
+    assert_eq!(stage.options.borrow().proxies, proxies);
 }
 
 #[tokio::test(start_paused = true)]

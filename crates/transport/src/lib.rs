@@ -21,7 +21,7 @@ use tower::{ServiceBuilder, ServiceExt as _};
 
 pub use crate::attempt::SizeLimit;
 pub use crate::clock::{Budget, RateLimit, ServerClock};
-pub use crate::core::{Core, CoreBody, CoreOptions};
+pub use crate::core::{Core, CoreBody, CoreOptions, Proxies, Roots};
 pub use crate::error::Error;
 pub use crate::retry::NoRetry;
 pub use crate::text::{printable, redact};

@@ -323,10 +323,22 @@ fn printable_text_is_one_bounded_line() {
 }
 
 #[tokio::test]
-async fn the_production_core_is_built_without_any_file() {
-    Core::reqwest(&CoreOptions { extra_roots_pem: None, user_agent: "test".into() }).unwrap();
-    for pem in ["", "no pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-        let options = CoreOptions { extra_roots_pem: Some(pem.into()), user_agent: "test".into() };
-        assert!(matches!(Core::reqwest(&options), Err(Error::Setup { .. })), "{pem}");
+async fn the_production_core_is_built_without_any_file_or_variable() {
+    let proxies = Proxies { http: None, https: Some("http://u:hunter2@proxy.test:3128".into()), except: "a,b".into() };
+    let options = CoreOptions { roots: Roots::default(), proxies, user_agent: "test".into() };
+    Core::reqwest(&options).unwrap();
+    assert!(!format!("{options:?}").contains("hunter2"));
+}
+
+#[test]
+fn roots_of_ours_must_all_be_usable_and_of_a_bundle_the_usable_ones_are_taken() {
+    let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let mut roots = Roots::default();
+    let built_in = roots.count();
+    for (pem, why) in [("", "it holds no PEM certificate"), ("no pem", "it holds no"), (junk, "its certificate 1: ")] {
+        let error = roots.add(pem.as_bytes()).unwrap_err();
+        assert!(error.starts_with(why), "{error}");
+        assert_eq!((roots.add_usable(pem.as_bytes()), roots.count()), (0, built_in));
     }
+    assert!(built_in > 50, "{built_in}");
 }

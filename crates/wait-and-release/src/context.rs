@@ -7,10 +7,10 @@ use domain::repository::Repository;
 use github::GitHub;
 use jiff::Timestamp;
 use registry::Registry;
-use runner::{DockerConfig, Environment, Event, Masker, Problem, Runner};
+use runner::{DockerConfig, Environment, Event, Masker, Network, Problem, Runner};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use transport::{Core, CoreOptions};
+use transport::{Core, CoreOptions, Proxies};
 
 use crate::inputs::Inputs;
 use crate::patience::{self, patiently};
@@ -43,6 +43,7 @@ pub(crate) struct Checked {
     runner: Runner,
     event: Event,
     repository: Repository,
+    network: Network,
     docker: Option<DockerConfig>,
     masker: Masker,
 }
@@ -75,11 +76,12 @@ impl Checked {
         };
         match (inputs, runner.repository.clone(), problems.is_empty()) {
             (Some(inputs), Some(repository), true) => {
+                let network = Network::read(environment, masker);
                 let docker = DockerConfig::read(environment).unwrap_or_else(|error| {
                     tracing::warn!("docker's credentials are not used: {error}");
                     None
                 });
-                Ok(Self { inputs, runner, event, repository, docker, masker: masker.clone() })
+                Ok(Self { inputs, runner, event, repository, network, docker, masker: masker.clone() })
             }
             _ => Err(problems),
         }
@@ -90,9 +92,12 @@ impl Checked {
         self,
         core: impl FnOnce(&CoreOptions) -> Result<Core, transport::Error>,
     ) -> anyhow::Result<Context> {
-        let Self { inputs, runner, event, repository, docker, masker } = self;
+        let Self { inputs, runner, event, repository, network, docker, masker } = self;
+        let mut roots = inputs.roots.clone();
+        roots.add_usable(network.certificates.as_deref().unwrap_or_default());
+        let proxies = Proxies { http: network.http_proxy, https: network.https_proxy, except: network.no_proxy };
         let user_agent = concat!("wait-and-release/", env!("CARGO_PKG_VERSION")).to_owned();
-        let core = core(&CoreOptions { extra_roots_pem: inputs.ca_pem.clone(), user_agent })?;
+        let core = core(&CoreOptions { roots, proxies, user_agent })?;
         let github = GitHub::new(
             core.clone(),
             github::Settings {

@@ -15,6 +15,7 @@ use http::Uri;
 use registry::Secret;
 use runner::{Environment, Masker, Problem};
 use serde::Deserialize;
+use transport::Roots;
 
 /// The inputs as the runner hands them over; `None` is absent or blank.
 #[derive(Debug, Default, Deserialize)]
@@ -100,8 +101,8 @@ pub(crate) struct Inputs {
     pub(crate) registry_auth: Vec<RegistryLogin>,
     /// Hosts that may speak plain http.
     pub(crate) insecure_registries: HashSet<Host>,
-    /// Extra roots, in PEM.
-    pub(crate) ca_pem: Option<Vec<u8>>,
+    /// The built-in root certificates and those of `ca-file`.
+    pub(crate) roots: Roots,
     /// Where the API is.
     pub(crate) api_url: Uri,
     /// Decide and report, write nothing.
@@ -317,7 +318,7 @@ impl Reader<'_> {
             token_secret: Secret::new(token.unwrap_or_default()),
             registry_auth: self.registry_auth(raw.registry_auth.as_deref()),
             insecure_registries: self.hosts("insecure-registries", raw.insecure_registries.as_deref()),
-            ca_pem: self.ca_file(raw.ca_file.as_deref()),
+            roots: self.ca_file(raw.ca_file.as_deref()),
             dry_run: self.boolean("dry-run", raw.dry_run.as_deref(), false),
             // Last, because what follows a missing one is not read.
             image: image?,
@@ -434,15 +435,15 @@ impl Reader<'_> {
         words.filter(|word| !word.is_empty()).filter_map(|word| self.parsed(name, Some(word))).collect()
     }
 
-    fn ca_file(&mut self, given: Option<&str>) -> Option<Vec<u8>> {
-        let path = given?.trim();
-        let why = match std::fs::read(path) {
-            Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => return Some(pem),
-            Ok(_) => "it holds no certificate".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        self.problem("ca-file", format!("{} ({why})", quoted(path)), "a PEM file below the workspace");
-        None
+    fn ca_file(&mut self, given: Option<&str>) -> Roots {
+        let mut roots = Roots::default();
+        if let Some(path) = given.map(str::trim) {
+            let read = std::fs::read(path).map_err(|error| error.to_string());
+            if let Err(why) = read.and_then(|pem| roots.add(&pem)) {
+                self.problem("ca-file", format!("{} ({why})", quoted(path)), "a PEM file below the workspace");
+            }
+        }
+        roots
     }
 
     fn api_url(&mut self, given: Option<&str>) -> Option<Uri> {
