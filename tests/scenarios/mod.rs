@@ -6,6 +6,7 @@ mod discovery;
 mod input;
 mod looking;
 mod main_job;
+mod pace;
 mod people;
 mod publishing;
 mod remedies;

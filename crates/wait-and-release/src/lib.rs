@@ -10,6 +10,7 @@ mod discover;
 mod failure;
 mod inputs;
 mod observe;
+mod pace;
 mod patience;
 mod publish;
 mod remedies;

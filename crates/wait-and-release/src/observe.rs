@@ -9,7 +9,7 @@ use domain::evidence::Sight;
 use domain::image::{ImageReference, ImageTag, Platform};
 use domain::render::summary::Life;
 use domain::service::ServiceName;
-use domain::signal::Signals;
+use domain::signal::{SignalState, Signals};
 use domain::version::ReleaseTag;
 use jiff::Timestamp;
 use registry::{Glance, Wanted};
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::pace::Pace;
 use crate::patience;
 use crate::target::Target;
 
@@ -66,6 +67,9 @@ struct Schedule {
     looking: bool,
     /// The platforms that the last look asked for.
     asked: Vec<Platform>,
+    /// How many looks in a row showed nothing new.
+    unchanged: u32,
+    pace: Pace,
 }
 
 impl<'a> Observer<'a> {
@@ -90,6 +94,15 @@ impl<'a> Observer<'a> {
         });
         let life =
             |service: &Service| Life { service: service.name.clone(), signalled: None, visible: None, verified: None };
+        let run = (context.runner.run_id, context.runner.run_attempt);
+        let schedule = services.iter().map(|service| Schedule {
+            due: Some(now),
+            last: None,
+            looking: false,
+            asked: vec![],
+            unchanged: 0,
+            pace: Pace::new(context.inputs.poll_interval, run, service.name.as_str()),
+        });
         let evidence = Evidence {
             images: images.collect(),
             started,
@@ -104,7 +117,7 @@ impl<'a> Observer<'a> {
             target,
             evidence,
             lives: services.iter().map(life).collect(),
-            schedule: vec![Schedule { due: Some(now), last: None, looking: false, asked: vec![] }; services.len()],
+            schedule: schedule.collect(),
             looks: JoinSet::new(),
             signals_due: now,
             signals_read: false,
@@ -214,12 +227,14 @@ impl<'a> Observer<'a> {
 
     /// Images that are pending and not proven are looked at in their rhythm, the others not at all.
     fn plan(&mut self, judgements: &[Judgement]) {
-        for (schedule, judgement) in self.schedule.iter_mut().zip(judgements) {
+        let images = self.evidence.images.iter();
+        for ((schedule, judgement), image) in self.schedule.iter_mut().zip(judgements).zip(images) {
+            let builds = image.signals.newest.as_ref().is_some_and(|signal| signal.state == SignalState::Pending);
             let wanted = judgement.standing == Standing::Pending && judgement.proof.is_none();
             schedule.due = match schedule.last {
                 _ if !wanted || schedule.looking => None,
                 None => Some(Instant::now()),
-                Some(last) => Some(last + self.context.inputs.poll_interval),
+                Some(last) => Some(last + schedule.pace.until_next(builds, schedule.unchanged)),
             };
         }
     }
@@ -237,7 +252,8 @@ impl<'a> Observer<'a> {
                     (self.context.registry.clone(), self.evidence.images[index].reference.clone());
                 let asked = platforms.clone();
                 self.looks.spawn(async move { (index, platforms, registry.look(&reference, &wanted).await) });
-                self.schedule[index] = Schedule { due: None, last: Some(now), looking: true, asked };
+                let schedule = &mut self.schedule[index];
+                (schedule.due, schedule.last, schedule.looking, schedule.asked) = (None, Some(now), true, asked);
             }
         }
     }
@@ -250,7 +266,10 @@ impl<'a> Observer<'a> {
         let Ok((index, platforms, sight)) = look else { return };
         let now = self.now();
         let image = &mut self.evidence.images[index];
-        self.schedule[index].looking = false;
+        let schedule = &mut self.schedule[index];
+        schedule.looking = false;
+        schedule.unchanged =
+            if image.sight.as_ref() == Some(&sight) { schedule.unchanged.saturating_add(1) } else { 0 };
         image.first_look.get_or_insert(now);
         image.looks_since_signal = image.looks_since_signal.saturating_add(1);
         if matches!(sight, Sight::Image(_)) {
@@ -314,8 +333,9 @@ impl<'a> Observer<'a> {
             if proven_for_less || missed {
                 image.sight = None;
             }
-            // Something happened: look at once.
+            // Something happened: look at once, and soon again.
             self.schedule[index].last = None;
+            self.schedule[index].unchanged = 0;
         }
     }
 
