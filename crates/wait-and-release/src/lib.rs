@@ -79,7 +79,7 @@ pub async fn run(
 
 /// `None` when the run was cancelled; outputs and summary are written then.
 async fn run_or_cancel(context: &Context, progress: &Progress, outputs: &Outputs, cancel: &Cancel) -> Option<Ended> {
-    let mut run = std::pin::pin!(run::run(context, progress));
+    let mut run = Box::pin(run::run(context, progress));
     let ended = tokio::select! {
         ended = &mut run => ended,
         () = cancel.requested() => {
