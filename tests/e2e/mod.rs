@@ -3,6 +3,7 @@
 
 mod differential;
 mod image;
+mod network;
 mod place;
 mod program;
 mod push;

@@ -133,7 +133,8 @@ impl Step {
         self.set(&format!("INPUT_{}", name.to_uppercase()), value)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> &mut Self {
+    /// Sets a variable of the environment.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }

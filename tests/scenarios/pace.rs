@@ -15,7 +15,7 @@ fn looks(stage: &Stage, service: &str) -> Vec<Duration> {
 
 /// The times between them.
 fn gaps(looks: &[Duration]) -> Vec<Duration> {
-    looks.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    looks.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
 }
 
 /// A stage with these services, whose images stand on a registry that is open to everybody: one request for each look.
