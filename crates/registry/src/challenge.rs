@@ -57,10 +57,10 @@ struct Offer {
 }
 
 impl Offer {
-    /// The first parameter of that name, if it is one line of sane length.
+    /// The first parameter of that name, if it is of sane length.
     fn parameter(&self, name: &str) -> Option<&str> {
         let (_, value) = self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        let sane = !value.is_empty() && value.len() <= LONGEST && !value.chars().any(char::is_control);
+        let sane = !value.is_empty() && value.len() <= LONGEST;
         sane.then_some(value.as_str())
     }
 }

@@ -164,7 +164,7 @@ async fn several(
     index: &Index,
     wanted: &Wanted,
 ) -> Result<ImageFacts, Trouble> {
-    let entries = flatten(site, repository, &digest, index).await?;
+    let entries = flatten(site, repository, index).await?;
     if entries.is_empty() {
         return Err(Trouble::Wrong("its index names no platform".to_owned()));
     }
@@ -186,18 +186,14 @@ async fn several(
     Ok(facts)
 }
 
-/// The children of an index, those of an index inside it included, one level deep. Platforms that stand twice must
-/// agree, but for Windows versions, of which the first counts.
-async fn flatten(site: &Site, repository: &str, digest: &Digest, index: &Index) -> Result<Vec<ChildEntry>, Trouble> {
-    let mut visited = HashSet::from([digest.clone()]);
+/// The children of an index, those of an index inside it included, one level deep, so that no cycle can be. Platforms
+/// that stand twice must agree, but for Windows versions, of which the first counts.
+async fn flatten(site: &Site, repository: &str, index: &Index) -> Result<Vec<ChildEntry>, Trouble> {
     let mut found: Vec<ChildEntry> = Vec::new();
     for entry in &index.entries {
         match entry {
             Entry::Child(child) => add(&mut found, child)?,
             Entry::Nested(part) => {
-                if !visited.insert(part.digest.clone()) {
-                    continue;
-                }
                 let name = || format!("the index {} inside it", part.digest.short());
                 let inner = manifest(site, repository, part).await;
                 let inner = match inner {

@@ -12,9 +12,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use domain::image::Host;
 use http::Uri;
 
-/// Token endpoints on another domain than their registry's.
-const ALLOWED: [(&str, &str); 2] = [("registry-1.docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")];
-
 /// A token endpoint that may be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Realm {
@@ -46,13 +43,13 @@ pub(crate) fn check(text: &str, registry: &Host, plain: bool) -> Result<Realm, S
     Ok(Realm { uri, trusted })
 }
 
-/// True when `host` is the registry's own host, below it, or on its parent domain, or is known to be its token
-/// endpoint. A parent domain has two labels at least, and is not one that anybody may register under (`co.uk`).
+/// True when `host` is the registry's own host, below it, or on its parent domain, as `auth.docker.io` and `gitlab.com`
+/// are. A parent domain has two labels at least, and is not one that anybody may register under (`co.uk`).
 fn is_trusted(host: &str, registry: &Host) -> bool {
     let name = Host::api_authority(registry).split(':').next().filter(|_| !registry.as_str().starts_with('['));
     let name = name.unwrap_or(registry.name());
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host == name || ALLOWED.contains(&(name, host)) {
+    if host == name {
         return true;
     }
     if name.parse::<IpAddr>().is_ok() || host.parse::<IpAddr>().is_ok() {
