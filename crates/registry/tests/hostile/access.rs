@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use sim::{Answer, Fault};
+use sim::{Answer, Auth, Fault};
 use tokio::time::{Duration, sleep};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -45,7 +45,13 @@ async fn case_07_a_realm_on_a_foreign_host_sees_no_password() {
         ("https://evilreg.test/token", false),
         ("https://reg.test.evil.com/token", false),
         ("https://auth.docker.io/token", false),
+        // Beside the private ranges.
         ("https://8.8.8.8/token", false),
+        ("https://11.0.0.1/token", false),
+        ("https://172.32.0.1/token", false),
+        ("https://192.169.0.1/token", false),
+        ("https://100.128.0.1/token", false),
+        ("https://[2001:db8::1]/token", false),
     ] {
         let world = stocked();
         world.registry(HOST, guarded(realm));
@@ -71,6 +77,20 @@ async fn case_07_a_realm_on_a_foreign_host_sees_no_password() {
     let seen = look(&probe_with_login(&world, "10.0.0.1:5000"), "10.0.0.1:5000/octo/api:1").await;
     assert!(seen.contains("belongs to another domain"), "{seen}");
     assert!(asked(&world).iter().all(|line| !line.contains("[Basic]")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn case_07_a_password_is_for_its_own_host_and_port() {
+    for host in ["other.test", "sub.reg.test", "reg.test.evil.com", "reg.test:5000"] {
+        for auth in [Auth::Basic, guarded(&format!("https://{host}/token")).auth] {
+            let world = stocked();
+            world.registry(host, RegistrySpec::distribution().auth(auth).user("octo", PASSWORD));
+            world.push(&format!("{host}/octo/api:1"), &spec());
+            look(&probe_with_login(&world, HOST), &format!("{host}/octo/api:1")).await;
+            let asked = asked(&world);
+            assert!(!asked.is_empty() && asked.iter().all(|line| !line.contains("[Basic]")), "{asked:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,6 +294,11 @@ async fn case_23_every_form_of_a_challenge_is_read() {
     assert_eq!(asked(&world), [PROBE]);
     assert_eq!(look(&probe_with_login(&world, HOST), IMAGE).await, WELL);
     assert_eq!(asked(&world)[..2], [PROBE.to_owned(), format!("{PROBE} [Basic]")]);
+    // A password that is refused is not sent again; anybody's look follows.
+    let world = stocked();
+    world.registry(HOST, RegistrySpec::distribution().auth(Auth::Basic).user("octo", "another"));
+    assert!(look(&probe_with_login(&world, HOST), IMAGE).await.starts_with("denied: "));
+    assert_eq!(asked(&world), [PROBE.to_owned(), format!("{PROBE} [Basic]"), PROBE.to_owned()]);
     // A door that only the resource has: the probe of another image was let in.
     let world = stocked();
     world.push("reg.test/octo/open:1", &spec());
@@ -291,7 +316,7 @@ async fn case_23_every_form_of_a_challenge_is_read() {
 #[tokio::test(start_paused = true)]
 async fn case_23_a_token_that_ends_is_renewed() {
     let world = stocked();
-    let auth = sim::Auth::Token { anonymous_pull: true, expires_in: Some(Duration::from_secs(300)), realm: None };
+    let auth = Auth::Token { anonymous_pull: true, expires_in: Some(Duration::from_secs(300)), realm: None };
     world.registry(HOST, RegistrySpec::distribution().auth(auth));
     let registry = probe(&world);
     assert_eq!(look(&registry, IMAGE).await, WELL);
@@ -340,6 +365,9 @@ impl<S: tracing_subscriber::registry::LookupSpan<'static> + tracing::Subscriber>
 async fn case_28_no_secret_is_repeated_and_no_control_character_shown() {
     let told = Told::default();
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(told.clone()));
+    // What another test says at the same moment may be kept as wanted by nobody: said once, and then asked again.
+    verdict(&stocked()).await;
+    tracing::callsite::rebuild_interest_cache();
     let nasty = format!("no {PASSWORD} hun\u{1b}[0mter2 {BASIC} \u{1b}[31mred\u{1b}[0m\r\n::error::owned\n\u{202e}");
     // What is repeated beside: what the server was sent, or nothing.
     let page = |status, more: &str| {
@@ -382,8 +410,7 @@ async fn case_28_no_secret_is_repeated_and_no_control_character_shown() {
         said.push(verdict(&world).await);
     }
     let told = told.0.lock().unwrap();
-    let heard = |start: &str| told.iter().any(|text| text.starts_with(start));
-    assert!(heard("looked") && heard("trying again"), "{told:?}");
+    assert!(told.iter().any(|text| text == "looked"), "{told:?}");
     for text in said.iter().chain(told.iter()) {
         for secret in [PASSWORD, &BASIC[6..], "tok3n", "sign4ture"] {
             assert!(!text.contains(secret), "{secret}: {text}");

@@ -10,6 +10,7 @@ use super::*;
 /// Hosts that nobody may be sent to, in the spellings that some URL parser understands.
 pub(crate) const PRIVATE: &[&str] = &[
     "localhost",
+    "LOCALHOST",
     "LocalHost.",
     "api.localhost",
     "127.0.0.1",
@@ -83,6 +84,9 @@ async fn case_06_a_redirect_to_a_place_that_is_not_safe_is_not_followed() {
             0
         );
     }
+    // A public name may end in a dot.
+    let (world, _) = redirecting("https://storage.test./x");
+    assert!(verdict(&world).await.starts_with("unreachable: reg.test: GET https://storage.test./x: "));
     // A manifest stays on its host, at the first hop and at the next.
     for location in unsafe_places.iter().map(String::as_str).chain([
         "https://storage.test/x",
@@ -261,6 +265,11 @@ async fn case_21_a_digest_beside_a_tag_is_checked_and_sha512_is_known() {
     asked(&world);
     assert_eq!(look(&registry, &format!("reg.test/octo/api@{digest}")).await, WELL);
     assert_eq!(asked(&world), ["GET https://reg.test/v2/octo/api/manifests/sha256:…"]);
+    // Nor is a HEAD believed that leads to what was seen before.
+    world.push("registry-1.docker.io/octo/api:1", &spec().salt("moved"));
+    assert_eq!(look(&registry, "octo/api:1").await, WELL);
+    let seen = look(&registry, &format!("octo/api:1@{digest}")).await;
+    assert!(seen.starts_with("not an image: the tag `1` is sha256:"), "{seen}");
     // Content that is served for another digest than was asked for, with no header to say so.
     let other = Digest::sha256(b"other");
     let body = json!({"schemaVersion": 2, "manifests": []}).to_string();
@@ -278,6 +287,12 @@ async fn case_21_a_digest_beside_a_tag_is_checked_and_sha512_is_known() {
     world.fault(Fault::on("*", HOST, &path).answer(answer(&body)));
     assert_eq!(look(&registry, &format!("reg.test/octo/api@{sha512}")).await, WELL);
     assert_eq!(glance(&registry, &format!("reg.test/octo/api@{sha512}")).await, sha512);
+    // Of a tag, a HEAD that names only such a one cannot be compared with what was computed.
+    let named = Answer::ExtraHeaders(vec![("Docker-Content-Digest".into(), sha512)]);
+    world.fault(Fault::on("HEAD", HOST, TAG).answer(named));
+    asked(&world);
+    assert_eq!(Some(glance(&registry, IMAGE).await), world.image_digest(IMAGE));
+    assert_eq!(asked(&world).len(), 2);
     for digest in ["sha256:AB", "sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709", "sha512:abc", "sha256"] {
         assert!(format!("reg.test/octo/api@{digest}").parse::<ImageReference>().is_err(), "accepted {digest}");
     }

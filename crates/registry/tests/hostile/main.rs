@@ -9,7 +9,7 @@
 //! | 4 | junk for a digest | `case_04_a_junk_digest_is_computed_instead` |
 //! | 5 | a page of a captive portal | `case_05_a_page_of_a_captive_portal_is_no_image` |
 //! | 6 | redirects | `case_06_a_redirect_to_a_place_that_is_not_safe_is_not_followed`, `case_06_a_followed_redirect_carries_no_access`, `case_06_five_redirects_are_followed_and_no_sixth` |
-//! | 7 | realms elsewhere | `case_07_a_realm_that_is_not_safe_is_not_asked`, `case_07_a_realm_on_a_foreign_host_sees_no_password`, `case_07_a_realm_that_redirects_is_not_followed` |
+//! | 7 | realms elsewhere | `case_07_a_realm_that_is_not_safe_is_not_asked`, `case_07_a_realm_on_a_foreign_host_sees_no_password`, `case_07_a_password_is_for_its_own_host_and_port`, `case_07_a_realm_that_redirects_is_not_followed` |
 //! | 8 | nonsense for a token | `case_08_a_token_that_cannot_be_used_is_an_error`, `case_08_any_lifetime_of_a_token_is_survived` |
 //! | 9 | answers that do not come | `case_09_an_attempt_ends_after_ten_seconds`, `case_09_a_look_that_is_given_up_holds_up_no_other` |
 //! | 10 | broken JSON | `case_10_broken_json_is_no_image`, `case_10_a_cut_body_is_asked_for_again` |
@@ -29,9 +29,9 @@
 //! | 24 | throttling | `case_24_a_wait_that_is_asked_for_is_kept_within_reason`, `case_24_a_pause_holds_for_all_images_of_a_host` |
 //! | 25 | short failures | `case_25_a_short_failure_is_mended_and_a_long_one_is_unreachable` |
 //! | 26 | credentials that are stale | `case_26_a_stale_password_does_not_hide_a_public_image`; configuration files are not read by this crate |
-//! | 27 | plain http | `case_27_nothing_is_asked_by_http_that_did_not_opt_in`; certificates in `transport`, `tests.rs` |
+//! | 27 | plain http | `case_27_nothing_is_asked_by_http_that_did_not_opt_in`; certificates in `transport`, `tests.rs`; proxies are the HTTP client's |
 //! | 28 | secrets repeated, control characters | `case_28_no_secret_is_repeated_and_no_control_character_shown` |
-//! | 29 | many images, one slow host | `case_29_five_hundred_images_and_a_slow_host` |
+//! | 29 | many images, one slow host | `case_29_five_hundred_images_and_a_slow_host`; a deadline of the run in row 9; no wall clock is read |
 //! | 30 | protocol errors | `case_30_only_200_is_content_and_a_length_of_head_is_no_promise`, `case_30_a_protocol_error_on_the_wire_is_unreachable` |
 //!
 //! The manners of real registries are in `registries`.

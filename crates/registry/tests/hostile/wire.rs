@@ -68,7 +68,7 @@ async fn case_30_a_protocol_error_on_the_wire_is_unreachable() {
         (String::new(), "unreachable: "),
     ] {
         let host = speaking(bytes.clone().into_bytes()).await;
-        let core = Core::reqwest(&CoreOptions { extra_roots_pem: None, user_agent: "test".to_owned() }).unwrap();
+        let core = Core::reqwest(&CoreOptions { user_agent: "test".to_owned(), ..CoreOptions::default() }).unwrap();
         let seen = look(&Registry::new(core, Settings::default()), &format!("{host}/octo/api:1")).await;
         assert!(seen.starts_with(expected), "{}: {seen}", &bytes[..bytes.len().min(120)]);
     }
@@ -76,7 +76,7 @@ async fn case_30_a_protocol_error_on_the_wire_is_unreachable() {
     let digest = domain::image::Digest::sha256(index.as_bytes());
     let host =
         speaking(format!("HTTP/1.1 200 OK\r\n{head}Docker-Content-Digest: {digest}\r\n\r\n{index}").into_bytes()).await;
-    let core = Core::reqwest(&CoreOptions { extra_roots_pem: None, user_agent: "test".to_owned() }).unwrap();
+    let core = Core::reqwest(&CoreOptions { user_agent: "test".to_owned(), ..CoreOptions::default() }).unwrap();
     let registry = Registry::new(core, Settings::default());
     for _ in 0..3 {
         assert_eq!(glance(&registry, &format!("{host}/octo/api:1")).await, digest.to_string());
