@@ -219,9 +219,9 @@ impl<'a> Body<'a> {
 }
 
 fn join(before: &str, content: &Content, (above, moved): (bool, bool), after: &str) -> String {
-    let around = before.chars().count() + after.chars().count() + 1;
-    let block = content.write(above, moved, around);
     let gap = if after.is_empty() || after.starts_with(['\n', '\r']) { "" } else { "\n" };
+    let around = [before, gap, after].map(|text| text.chars().count()).iter().sum();
+    let block = content.write(above, moved, around);
     format!("{before}{block}{gap}{after}")
 }
 
@@ -423,6 +423,18 @@ mod tests {
             let anew = write(&text, &elsewhere);
             assert_eq!(Body::read(&anew).changelog(), Some("* another change"), "{anew}");
             assert_eq!(anew.matches("and my remark").count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_body_that_just_fits_is_not_cut_by_the_next_run() {
+        let room = BODY_LIMIT - write("", &content("head", Some("x"))).chars().count() - "\nhi".len();
+        for length in room - 2..room + 3 {
+            let once =
+                write("hi", &content("head", Some(&format!("* first\n{}", "x".repeat(length - "* first".len())))));
+            assert!(once.chars().count() <= BODY_LIMIT && once.ends_with("hi"));
+            let kept = Body::read(&once).changelog();
+            assert_eq!(write(&once, &content("head", kept)), once, "{length}");
         }
     }
 
