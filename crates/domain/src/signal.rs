@@ -77,15 +77,20 @@ impl RunAttempt {
         if named != *repository || parts.next()? != "actions" || parts.next()? != "runs" {
             return None;
         }
-        let id = parts.next()?.parse().ok()?;
+        let id = number(parts.next()?)?;
         let attempt = match (parts.next(), parts.next(), parts.next()) {
             (None, None, None) => 1,
-            (Some("attempts"), Some(attempt), None) => attempt.parse().ok()?,
-            (Some("job"), Some(job), None) if job.bytes().all(|byte| byte.is_ascii_digit()) => 1,
+            (Some("attempts"), Some(attempt), None) => number(attempt)?,
+            (Some("job"), Some(job), None) => number(job).map(|_| 1)?,
             _ => return None,
         };
         Some(Self { id, attempt, url: url.to_owned() })
     }
+}
+
+/// A number as GitHub writes it: digits alone, where `parse` takes a `+` too.
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| !text.starts_with('+'))
 }
 
 /// What a service said of its own build.
@@ -329,7 +334,10 @@ mod tests {
             "https://github.example.evil/octo/shop/actions/runs/7",
             "https://evil.example/octo/shop/actions/runs/7",
             "https://github.example/octo/shop/actions/runs/x",
+            "https://github.example/octo/shop/actions/runs/+7",
             "https://github.example/octo/shop/actions/runs/7/attempts/",
+            "https://github.example/octo/shop/actions/runs/7/attempts/+1",
+            "https://github.example/octo/shop/actions/runs/7/job/",
             "https://github.example/octo/shop/pull/7",
             "\u{e9}",
             "",
