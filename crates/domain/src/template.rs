@@ -116,7 +116,9 @@ impl FromStr for Template {
                 "service" => Placeholder::Service,
                 "tag" => Placeholder::Tag,
                 "version" => Placeholder::Version,
-                other => return Err(TemplateError::Unknown(other.escape_debug().to_string())),
+                other => {
+                    return Err(TemplateError::Unknown(other.chars().take(200).flat_map(char::escape_debug).collect()));
+                }
             };
             parts.extend((!before.is_empty()).then(|| Part::Text(before.to_owned())));
             parts.push(Part::Placeholder(placeholder));
