@@ -21,10 +21,10 @@ pub(crate) struct Realm {
 }
 
 /// Checks the realm that `registry` named. `plain` = the registry itself speaks plain http. The error fits after "its
-/// token endpoint ".
+/// token endpoint ", and quotes the realm as it is.
 pub(crate) fn check(text: &str, registry: &Host, plain: bool) -> Result<Realm, String> {
-    let shown = || transport::printable(text.split(['?', '#']).next().unwrap_or(""), 120);
-    let uri: Uri = text.parse().map_err(|_| format!("`{}` is no URL", transport::printable(text, 120)))?;
+    let shown = || text.split(['?', '#']).next().unwrap_or("");
+    let uri: Uri = text.parse().map_err(|_| format!("`{}` is no URL", shown()))?;
     let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
         return Err(format!("`{}` is no absolute URL", shown()));
     };

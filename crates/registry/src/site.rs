@@ -30,6 +30,8 @@ use crate::{Settings, trouble};
 /// The largest manifest or configuration that is read. Registries may refuse manifests above it (OCI distribution
 /// specification, "Pushing Manifests"); real ones are a few kilobytes.
 pub(crate) const LARGEST_CONTENT: usize = 4 * 1024 * 1024;
+/// A reason longer than this quotes more of a server than anybody reads.
+const LONGEST_WHY: usize = 600;
 /// Storage behind a registry redirects once; a chain longer than this leads nowhere.
 const MOST_HOPS: usize = 5;
 
@@ -128,7 +130,7 @@ impl Site {
         let permit = self.permits.acquire().await;
         let answer = Box::pin(self.follow(ask)).await;
         drop(permit);
-        answer
+        answer.map_err(|trouble| trouble.map(|why| transport::printable(&self.scrub_password(&why), LONGEST_WHY)))
     }
 
     async fn follow(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
@@ -345,9 +347,14 @@ impl Site {
 
     /// `text` without our password and without the token that was sent, in case the server repeats them in `answer`.
     pub(crate) fn scrub(&self, text: &str, answer: &Response<Bytes>) -> String {
-        let text = self.login.as_ref().map_or_else(|| text.to_owned(), |login| login.scrub(text));
+        let text = self.scrub_password(text);
         let sent = answer.extensions().get::<Sent>().and_then(|sent| sent.0.to_str().ok()?.strip_prefix("Bearer "));
         sent.map_or_else(|| text.clone(), |token| text.replace(token, "***"))
+    }
+
+    /// `text` without the password, which servers do repeat.
+    fn scrub_password(&self, text: &str) -> String {
+        self.login.as_ref().map_or_else(|| text.to_owned(), |login| login.scrub(text))
     }
 
     fn uri(&self, path: &str) -> Result<Uri, Trouble> {

@@ -47,6 +47,16 @@ impl Trouble {
         }
     }
 
+    /// The same, said in the words that `say` makes of its own.
+    pub(crate) fn map(self, say: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Absent => Self::Absent,
+            Self::Wrong(why) => Self::Wrong(say(why)),
+            Self::Denied(why) => Self::Denied(say(why)),
+            Self::Unreachable(why) => Self::Unreachable(say(why)),
+        }
+    }
+
     /// What a look shows when this stood in its way.
     pub(crate) fn sight(self) -> Sight {
         match self {

@@ -149,6 +149,16 @@ async fn what_is_refused_with_and_without_credentials_is_asked_without_once_a_mi
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_realm_that_quotes_the_password_is_shown_without_it() {
+    for realm in ["octo:hunter2@ghcr.io", "http://ghcr.io/hunter2", &format!("{}/hunter2/\u{e9}", "x".repeat(115))] {
+        let fake = Fake::new().door(realm);
+        let why = why(&fake.registry_with_login("ghcr.io").look(&image("ghcr.io/octo/api:1"), &all()).await);
+        assert!(why.starts_with("unreachable: ghcr.io is misconfigured: its token endpoint "), "{why}");
+        assert!(!why.contains("hunt"), "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shared_scope_is_asked_for_once_for_all_repositories() {
     let fake = Fake::hooked(|request, _| {
         let open = request.uri().path() == "/token" || request.headers().contains_key("authorization");
