@@ -7,7 +7,7 @@ use domain::evidence::Sight;
 use domain::image::{Host, ImageReference};
 use http::{Request, Response};
 use http_body_util::Full;
-use registry::{Credentials, Registry, Secret, Settings, Wanted};
+use registry::{Login, Registry, Secret, Settings, Wanted};
 use transport::{BoxError, Core};
 
 /// The password that `registry` sends to `ghcr.io`, and the form in which it does, with the user name.
@@ -32,9 +32,9 @@ pub(crate) fn core(
 
 /// A probe with credentials for `ghcr.io`.
 pub(crate) fn registry(core: Core) -> Registry {
-    let mut credentials = Credentials::default();
-    credentials.insert(&"ghcr.io".parse::<Host>().unwrap(), "octo", Secret::new(SECRETS[0]));
-    Registry::new(core, Settings { credentials, ..Settings::default() })
+    let registry = Registry::new(core, Settings::default());
+    registry.sign_in(&"ghcr.io".parse::<Host>().unwrap(), Login::new("octo", Secret::new(SECRETS[0]), "registry-auth"));
+    registry
 }
 
 /// What the probe shows of an image, with all there is to see.

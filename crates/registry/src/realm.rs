@@ -25,7 +25,7 @@ pub(crate) struct Realm {
 pub(crate) fn check(text: &str, registry: &Host, plain: bool) -> Result<Realm, String> {
     let shown = || text.split(['?', '#']).next().unwrap_or("");
     let uri: Uri = text.parse().map_err(|_| format!("`{}` is no URL", shown()))?;
-    let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
+    let Some(host) = host_of(&uri) else {
         return Err(format!("`{}` is no absolute URL", shown()));
     };
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -43,8 +43,20 @@ pub(crate) fn check(text: &str, registry: &Host, plain: bool) -> Result<Realm, S
     Ok(Realm { uri, trusted })
 }
 
+/// The host in lower case. What stands in brackets must be an IPv6 address (RFC 3986, 3.2.2), which `http` does not check:
+/// a name in brackets is not the host of that name.
+fn host_of(uri: &Uri) -> Option<String> {
+    let host = uri.host()?.to_ascii_lowercase();
+    let address = host.strip_prefix('[').map(|rest| rest.trim_end_matches(']').parse::<Ipv6Addr>());
+    address.is_none_or(|address| address.is_ok()).then_some(host)
+}
+
+/// Where each customer has a name of their own: a sibling there is a stranger. Tokens come from the registry's own host
+/// (Azure Container Registry, "Registry names"; JFrog, "Artifactory cloud"; Amazon ECR, "Registry").
+const SHARED: [&str; 5] = ["azurecr.io", "azurecr.cn", "azurecr.us", "jfrog.io", "amazonaws.com"];
+
 /// True when `host` is the registry's own host, below it, or on its parent domain, as `auth.docker.io` and `gitlab.com`
-/// are. A parent domain has two labels at least, and is not one that anybody may register under (`co.uk`).
+/// are. A parent domain has two labels at least, and is not one that anybody may have a name under (`co.uk`, [`SHARED`]).
 fn is_trusted(host: &str, registry: &Host) -> bool {
     let name = Host::api_authority(registry).split(':').next().filter(|_| !registry.as_str().starts_with('['));
     let name = name.unwrap_or(registry.name());
@@ -58,7 +70,9 @@ fn is_trusted(host: &str, registry: &Host) -> bool {
     let below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     let parent = name.split_once('.').map(|(_, parent)| parent).filter(|parent| {
         let labels: Vec<&str> = parent.split('.').collect();
-        !matches!(labels[..], [_] | []) && !matches!(labels[..], [second, top] if second.len() <= 3 && top.len() == 2)
+        !SHARED.contains(parent)
+            && !matches!(labels[..], [_] | [])
+            && !matches!(labels[..], [second, top] if second.len() <= 3 && top.len() == 2)
     });
     below(name) || parent.is_some_and(|parent| host == parent || below(parent))
 }
@@ -66,7 +80,7 @@ fn is_trusted(host: &str, registry: &Host) -> bool {
 /// True when a redirect of `registry` may be followed to `target`. The error fits after "redirected to ".
 pub(crate) fn check_hop(target: &Uri, registry: &Host, plain: bool) -> Result<(), String> {
     let shown = transport::redact(target);
-    let Some(host) = target.host() else { return Err(format!("{shown}, which has no host")) };
+    let Some(host) = host_of(target) else { return Err(format!("{shown}, which has no host")) };
     if target.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(format!("{shown}, with credentials in its URL, which is refused"));
     }
@@ -75,7 +89,7 @@ pub(crate) fn check_hop(target: &Uri, registry: &Host, plain: bool) -> Result<()
         Some("http") if plain => {}
         _ => return Err(format!("{shown}, which is not https, and is refused")),
     }
-    if is_private(host) && !is_private(registry.name()) {
+    if is_private(&host) && !is_private(registry.name()) {
         return Err(format!("{shown}, a private address, which is refused"));
     }
     Ok(())
@@ -149,6 +163,10 @@ mod tests {
             ("registry.example.com", "https://example.com/jwt/auth", true),
             ("registry.example.com", "https://evilexample.com/", false),
             ("example.co.uk", "https://evil.co.uk/token", false),
+            ("octo.azurecr.io", "https://octo.azurecr.io/oauth2/token", true),
+            ("octo.azurecr.io", "https://evil.azurecr.io/oauth2/token", false),
+            ("1.dkr.ecr.eu-west-1.amazonaws.com", "https://2.dkr.ecr.eu-west-1.amazonaws.com/token", false),
+            ("octo.jfrog.io", "https://evil.jfrog.io/token", false),
             ("127.0.0.1:5000", "http://127.0.0.1:5001/auth", true),
             ("127.0.0.1:5000", "http://10.0.0.1:5001/auth", false),
             ("[::1]:5000", "http://[::1]:5001/auth", true),
@@ -156,6 +174,11 @@ mod tests {
         ] {
             assert_eq!(trusted(registry, realm), Ok(expected), "{registry} {realm}");
         }
+    }
+
+    #[test]
+    fn a_name_in_brackets_is_no_host() {
+        assert!(trusted("ghcr.io", "https://[ghcr.io]/token").is_err());
     }
 
     #[test]
@@ -167,6 +190,7 @@ mod tests {
         assert!(hop("http://cdn.example.com/x", true).is_ok());
         assert!(hop("https://169.254.169.254/x", true).is_err());
         assert!(hop("https://user@cdn.example.com/x", false).is_err());
+        assert!(hop("https://[cdn.example.com]/x", false).is_err());
         assert!(check_hop(&"http://10.0.0.1/x".parse().unwrap(), &"10.0.0.2:5000".parse().unwrap(), true).is_ok());
     }
 }
