@@ -12,15 +12,20 @@ use super::offline::{SECRETS, access, answer, core, look, registry, run, why};
 pub fn target(data: &[u8]) {
     let values: Vec<_> =
         data.split(|byte| *byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok()).collect();
-    let (sight, requests) = challenged_by(values);
+    for login in [true, false] {
+        check(&challenged_by(values.clone(), login), login);
+    }
+    a_quoted_parameter_arrives(&String::from_utf8_lossy(data));
+}
+
+fn check((sight, requests): &(Sight, Vec<Request<()>>), login: bool) {
     assert!(requests.len() <= 12, "{requests:#?}");
-    for request in &requests {
+    for request in requests {
         let (uri, access) = (request.uri(), access(request));
         let host = uri.host().unwrap().to_ascii_lowercase();
         assert!(uri.scheme_str() == Some("https") && !uri.authority().unwrap().as_str().contains('@'), "{uri}");
         assert!(access.is_empty() || host == "ghcr.io" || host.ends_with(".ghcr.io"), "{access} is sent to {uri}");
         assert!(!access.starts_with("Bearer") || (host == "ghcr.io" && uri.path().starts_with("/v2/")), "{uri}");
-        assert!(!SECRETS.iter().any(|secret| uri.to_string().contains(secret)), "{uri}");
         let private = match host.trim_matches(['[', ']']).parse() {
             Ok(IpAddr::V4(address)) => address.is_private() || address.is_loopback() || address.is_link_local(),
             Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
@@ -28,8 +33,9 @@ pub fn target(data: &[u8]) {
         };
         assert!(!private, "{uri}");
     }
-    assert!(sight == Sight::Absent || why(&sight).is_some(), "{sight:?}");
-    a_quoted_parameter_arrives(&String::from_utf8_lossy(data));
+    assert!(*sight == Sight::Absent || why(sight).is_some(), "{sight:?}");
+    let is_shown = |secret: &&str| why(sight).is_some_and(|why| why.contains(secret));
+    assert!(!login || !SECRETS.iter().any(is_shown), "{sight:?}");
 }
 
 /// What a registry quotes as RFC 9110, 5.6.4, says, behind another challenge that quotes the same.
@@ -40,7 +46,7 @@ fn a_quoted_parameter_arrives(text: &str) {
     }
     let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     let value = format!("Basic realm={quoted}, Bearer scope={quoted},realm=\"https://ghcr.io/token\",service={quoted}");
-    let (sight, requests) = challenged_by(vec![HeaderValue::from_bytes(value.as_bytes()).unwrap()]);
+    let (sight, requests) = challenged_by(vec![HeaderValue::from_bytes(value.as_bytes()).unwrap()], true);
     assert_eq!(sight, Sight::Absent, "{value}");
     let query = requests[1].uri().query().unwrap();
     for name in ["service=", "scope="] {
@@ -50,7 +56,7 @@ fn a_quoted_parameter_arrives(text: &str) {
 }
 
 /// Asks a registry that answers with these challenges until it is shown a token, which anybody gets.
-fn challenged_by(values: Vec<HeaderValue>) -> (Sight, Vec<Request<()>>) {
+fn challenged_by(values: Vec<HeaderValue>, login: bool) -> (Sight, Vec<Request<()>>) {
     let (core, requests) = core(move |request: &Request<Bytes>| {
         if request.uri().host() != Some("ghcr.io") || !request.uri().path().starts_with("/v2/") {
             return Response::new(br#"{"token":"t0ken"}"#.to_vec());
@@ -64,7 +70,7 @@ fn challenged_by(values: Vec<HeaderValue>) -> (Sight, Vec<Request<()>>) {
         }
         refusal
     });
-    let registry = registry(core);
+    let registry = registry(core, login);
     let sight = run(look(&registry));
     let requests = std::mem::take(&mut *requests.lock().unwrap());
     (sight, requests)

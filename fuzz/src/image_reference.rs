@@ -21,7 +21,7 @@ pub fn target(data: &[u8]) {
         assert_eq!(uri.authority().unwrap().as_str(), host);
         assert_eq!(*uri.path(), url["https://".len() + host.len()..]);
         assert!(!uri.path().split('/').any(|part| matches!(part, "." | "..")) && !uri.path().contains('%'), "{url}");
-        assert!(!repository.bytes().any(|byte| byte.is_ascii_uppercase()), "{repository}");
+        assert!(!format!("{host}/{repository}").bytes().any(|byte| byte.is_ascii_uppercase()), "{image}");
         accepted::<ImageReference>(&image.with_tag("1".parse().unwrap()).to_string()).unwrap();
         accepted::<ImageReference>(&image.pinned(Digest::sha256(b"")).to_string()).unwrap();
     }

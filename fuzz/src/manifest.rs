@@ -38,7 +38,7 @@ pub fn target(data: &[u8]) {
         }
         response
     });
-    let registry = registry(core);
+    let registry = registry(core, false);
     let sight = run(async {
         let sight = look(&registry).await;
         assert_eq!(look(&registry).await, sight, "the second look");
@@ -57,10 +57,11 @@ pub fn target(data: &[u8]) {
 fn check(facts: &ImageFacts, documents: &[Document]) {
     let top = documents.last().unwrap();
     assert_eq!(facts.digest, top.digest);
-    // A string that nobody reads may be no UTF-8.
-    let manifest: Value = serde_json::from_str(&String::from_utf8_lossy(&top.body)).unwrap();
-    assert_eq!(manifest["schemaVersion"], 2);
-    assert_ne!(manifest.get("manifests").is_some(), manifest.get("config").is_some(), "{manifest}");
+    // Values that nobody reads may be broken.
+    if let Ok(manifest) = serde_json::from_slice::<Value>(&top.body) {
+        assert_eq!(manifest["schemaVersion"], 2);
+        assert_ne!(manifest["manifests"].is_null(), manifest["config"].is_null(), "{manifest}");
+    }
     assert!(!facts.children.is_empty() && facts.children.len() <= 256);
     let platforms: HashSet<_> = facts.children.iter().map(|child| &child.platform).collect();
     assert_eq!(platforms.len(), facts.children.len(), "a platform stands twice");
@@ -80,7 +81,7 @@ fn check(facts: &ImageFacts, documents: &[Document]) {
             assert!(!text.trim().is_empty() && text.chars().count() <= 512, "{claim:?}");
         }
         match &claim.place {
-            ClaimPlace::Index => assert!(manifest.get("manifests").is_some()),
+            ClaimPlace::Index => {}
             ClaimPlace::Descriptor(platform) | ClaimPlace::Manifest(platform) | ClaimPlace::ConfigLabel(platform) => {
                 assert!(platforms.contains(platform), "{claim:?}");
             }

@@ -44,14 +44,15 @@ fn check(there: &str, body: &str, wanted: &Wanted) {
     let read = Body::read(body);
     let line = read.line().unwrap_or_else(|| panic!("no block of ours in {body}"));
     assert_eq!((line.tag.as_str(), line.status), (TAG, wanted.status), "{body}");
+    let (lines, before, after) = people(there);
     let mut now = body.split('\n');
-    for line in people(there).into_iter().filter(|line| !line.trim().starts_with(MARKER) && !line.trim().is_empty()) {
+    for line in lines.into_iter().filter(|line| !line.trim().starts_with(MARKER) && !line.trim().is_empty()) {
         assert!(now.any(|there| there == line), "{line:?} is lost:\n{body}");
     }
     if there.trim().is_empty() {
         assert!(read.is_ours_alone(), "{body}");
-    } else if !there.contains(MARKER) {
-        assert!(body.ends_with(there), "{there:?} is changed:\n{body}");
+    } else {
+        assert!(body.contains(before) && body.ends_with(after), "{there:?} is changed:\n{body}");
     }
     let length = |text: &str| text.chars().count();
     assert!(
@@ -61,8 +62,9 @@ fn check(there: &str, body: &str, wanted: &Wanted) {
     );
 }
 
-/// The lines that are not in a block that we wrote and nobody changed.
-fn people(text: &str) -> Vec<&str> {
+/// The lines that are not in a block that we wrote and nobody changed, and the text before and after that block. A text
+/// with markers and without such a block has lines alone.
+fn people(text: &str) -> (Vec<&str>, &str, &str) {
     let mut lines: Vec<&str> = text.split('\n').collect();
     let is = |start: &'static str| move |line: &&str| line.trim().starts_with(start);
     let begin = lines.iter().position(is("<!-- release-actions:begin {"));
@@ -73,10 +75,13 @@ fn people(text: &str) -> Vec<&str> {
         let content = lines[begin + 1..end].iter().flat_map(|line| [line, "\n"]).collect::<String>();
         let digest = Digest::sha256(content.replace('\r', "").as_bytes());
         if lines[begin].contains(digest.as_str().trim_start_matches("sha256:")) {
+            let at = |line: usize| lines[..line].iter().map(|line| line.len() + 1).sum::<usize>().min(text.len());
+            let (before, after) = (&text[..at(begin)], &text[at(end + 1)..]);
             lines.drain(begin..=end);
+            return (lines, before, after);
         }
     }
-    lines
+    (lines, "", if text.contains(MARKER) { "" } else { text })
 }
 
 /// Makes writes until there is none to make; false when none may be made.

@@ -23,7 +23,7 @@ pub fn target(data: &[u8]) {
         refusal.headers_mut().insert("www-authenticate", "Bearer realm=\"https://ghcr.io/token\"".parse().unwrap());
         refusal
     });
-    let registry = registry(core);
+    let registry = registry(core, false);
     let asked = || requests.lock().unwrap().iter().filter(|request| request.uri().path() == "/token").count();
     run(async {
         let sight = look(&registry).await;
@@ -38,10 +38,11 @@ pub fn target(data: &[u8]) {
         };
         assert_eq!(sight, Sight::Absent);
         assert!(!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()), "{token:?}");
-        // A string that nobody reads may be no UTF-8.
-        let answer: Value = serde_json::from_str(&String::from_utf8_lossy(data)).unwrap();
-        let mut named = ["token", "access_token"].iter().filter_map(|key| answer[key].as_str()).map(str::trim);
-        assert_eq!(named.find(|named| !named.is_empty()), Some(token.as_str()));
+        // Values that nobody reads may be broken.
+        if let Ok(answer) = serde_json::from_slice::<Value>(data) {
+            let mut named = ["token", "access_token"].iter().filter_map(|key| answer[key].as_str()).map(str::trim);
+            assert_eq!(named.find(|named| !named.is_empty()), Some(token.as_str()));
+        }
         // However long it claims to live, it is kept for a second at least and an hour at most.
         look(&registry).await;
         assert_eq!(asked(), 1);

@@ -70,7 +70,7 @@ fn is_trusted(host: &str, registry: &Host) -> bool {
     let below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     let parent = name.split_once('.').map(|(_, parent)| parent).filter(|parent| {
         let labels: Vec<&str> = parent.split('.').collect();
-        !SHARED.contains(parent)
+        !SHARED.iter().any(|shared| parent.ends_with(shared))
             && !matches!(labels[..], [_] | [])
             && !matches!(labels[..], [second, top] if second.len() <= 3 && top.len() == 2)
     });
