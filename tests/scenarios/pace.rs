@@ -65,7 +65,7 @@ async fn an_image_without_any_signal_is_looked_at_in_the_interval_that_was_asked
 #[tokio::test(start_paused = true)]
 async fn after_a_success_signal_and_after_every_change_the_looks_are_quick_again() {
     let stage = open("api");
-    stage.pending("api");
+    stage.at(MINUTE, |scene| scene.pending("api"));
     // First the image of an older commit stands there, then a signal names one that is not there yet.
     stage.at(MINUTE * 5, |scene| {
         scene.world.push("open.test/octo/shop/api:1.0.0", &image_of("0123456789012345678901234567890123456789"));
@@ -84,6 +84,7 @@ async fn after_a_success_signal_and_after_every_change_the_looks_are_quick_again
         let looks: Vec<_> = looks.iter().copied().filter(|at| *at >= from).take(count + 1).collect();
         gaps(&looks).iter().map(|gap| gap.as_secs() / 5).collect()
     };
+    assert_eq!(pace(MINUTE, 5), [1, 2, 4, 6, 6]);
     assert_eq!(pace(MINUTE * 3, 3), [6, 6, 6]);
     assert_eq!(pace(MINUTE * 5, 5), [1, 2, 4, 6, 6]);
     assert_eq!(pace(MINUTE * 10 + SECOND * 16, 8), [1; 8]);

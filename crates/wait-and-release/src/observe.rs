@@ -67,8 +67,8 @@ struct Schedule {
     looking: bool,
     /// The platforms that the last look asked for.
     asked: Vec<Platform>,
-    /// How many looks in a row showed nothing new.
-    unchanged: u32,
+    /// How many looks in a row showed nothing new; `None` = a signal came since the last one.
+    unchanged: Option<u32>,
     pace: Pace,
 }
 
@@ -100,7 +100,7 @@ impl<'a> Observer<'a> {
             last: None,
             looking: false,
             asked: vec![],
-            unchanged: 0,
+            unchanged: None,
             pace: Pace::new(context.inputs.poll_interval, run, service.name.as_str()),
         });
         let evidence = Evidence {
@@ -234,7 +234,7 @@ impl<'a> Observer<'a> {
             schedule.due = match schedule.last {
                 _ if !wanted || schedule.looking => None,
                 None => Some(Instant::now()),
-                Some(last) => Some(last + schedule.pace.until_next(builds, schedule.unchanged)),
+                Some(last) => Some(last + schedule.pace.until_next(builds, schedule.unchanged.unwrap_or(0))),
             };
         }
     }
@@ -268,8 +268,8 @@ impl<'a> Observer<'a> {
         let image = &mut self.evidence.images[index];
         let schedule = &mut self.schedule[index];
         schedule.looking = false;
-        schedule.unchanged =
-            if image.sight.as_ref() == Some(&sight) { schedule.unchanged.saturating_add(1) } else { 0 };
+        let same = image.sight.as_ref() == Some(&sight);
+        schedule.unchanged = schedule.unchanged.filter(|_| same).map_or(Some(0), |looks| looks.checked_add(1));
         image.first_look.get_or_insert(now);
         image.looks_since_signal = image.looks_since_signal.saturating_add(1);
         if matches!(sight, Sight::Image(_)) {
@@ -335,7 +335,7 @@ impl<'a> Observer<'a> {
             }
             // Something happened: look at once, and soon again.
             self.schedule[index].last = None;
-            self.schedule[index].unchanged = 0;
+            self.schedule[index].unchanged = None;
         }
     }
 
