@@ -27,6 +27,32 @@ async fn a_failed_run_is_run_again_while_github_allows_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_ended_well_is_run_again_whole_and_one_that_still_goes_is_waited_for() {
+    let whole = "gh run rerun 101 -R octo/shop\n";
+    let going = "Its run is still going: wait for it, or cancel it and run it again: https://github.com/octo/shop/actions/runs/101/attempts/1\n";
+    for (status, conclusion, cure) in [
+        ("completed", Some("success"), whole),
+        ("in_progress", None, going),
+        ("queued", None, going),
+        ("completed", Some("timed_out"), "gh run rerun 101 --failed -R octo/shop\n"),
+    ] {
+        let stage = partial(|stage| {
+            stage.world.workflow_run(RunSpec {
+                id: 101,
+                path: ".github/workflows/release-web.yml".into(),
+                head_sha: stage.commit.clone(),
+                status: status.into(),
+                conclusion: conclusion.map(Into::into),
+                ..RunSpec::default()
+            });
+        })
+        .await;
+        assert!(stage.body().contains(cure), "{status} {conclusion:?}: {}", stage.body());
+        assert_eq!(stage.body().contains("gh run rerun"), cure != going, "{}", stage.body());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_is_a_month_old_or_used_up_is_replaced_by_a_new_one_at_the_tag() {
     for (attempt, age) in [(1, DAY * 31), (51, DAY)] {
         let stage = partial(|stage| {

@@ -65,6 +65,13 @@ pub struct Run {
     pub html_url: String,
 }
 
+impl Run {
+    /// The workflow file, without a ref.
+    pub fn workflow_path(&self) -> &str {
+        self.path.split('@').next().unwrap_or_default()
+    }
+}
+
 /// A workflow file at a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowFile {

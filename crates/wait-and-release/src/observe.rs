@@ -357,9 +357,8 @@ impl<'a> Observer<'a> {
         self.evidence.other_runs = match self.context.github.active_runs(&self.target.commit).await {
             Ok(runs) => {
                 let own = |run: &github::Run| {
-                    let path = run.path.split('@').next().unwrap_or_default();
                     Some(run.id) == self.context.runner.run_id
-                        || Some(path) == self.context.runner.workflow_path.as_deref()
+                        || Some(run.workflow_path()) == self.context.runner.workflow_path.as_deref()
                 };
                 if runs.iter().any(|run| !own(run)) { OtherRuns::Active } else { OtherRuns::Idle }
             }

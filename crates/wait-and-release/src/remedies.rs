@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use domain::decide::{Judgement, Standing};
 use domain::release::page::Release;
 use domain::release::versions;
-use domain::remedy::{LastGood, PastRun, Remedy, rerun};
+use domain::remedy::{LastGood, PastRun, Remedy, RunState, rerun};
 use domain::service::ServiceName;
 use domain::template::{Template, Values};
 use jiff::Timestamp;
@@ -64,16 +64,19 @@ async fn remedy(
 ) -> Remedy {
     let (past, path) = match &judgement.run {
         None => (None, None),
-        Some(signalled) => match context.github.run(signalled.id).await {
-            Ok(run) => (run.as_ref().map(past_run), run.map(|run| run.path)),
-            // Without `actions: read` it cannot be seen; that it signalled is known all the same.
-            Err(_) => (Some(PastRun { id: signalled.id, attempt: signalled.attempt, created_at: now }), None),
-        },
+        Some(signalled) => {
+            if let Ok(run) = context.github.run(signalled.id).await {
+                (run.as_ref().map(past_run), run.map(|run| run.workflow_path().to_owned()))
+            } else {
+                // Without `actions: read` it cannot be seen; that it signalled is known all the same.
+                let state = RunState::guess(judgement.verdict);
+                (Some(PastRun { id: signalled.id, attempt: signalled.attempt, created_at: now, state }), None)
+            }
+        }
     };
     let (file, at_tag) = if let Some((file, at_tag)) = &recipe.workflow {
         (file.clone(), *at_tag)
     } else {
-        let path = path.as_deref().and_then(|path| path.split('@').next()).map(ToOwned::to_owned);
         let path = path.unwrap_or_else(|| format!(".github/workflows/release-{}.yml", judgement.service));
         let text = context.github.file(&path, target.commit.as_str()).await.ok().flatten();
         let file = path.rsplit('/').next().unwrap_or(&path).to_owned();
@@ -86,7 +89,8 @@ async fn remedy(
 }
 
 fn past_run(run: &github::Run) -> PastRun {
-    PastRun { id: run.id, attempt: u64::from(run.run_attempt), created_at: run.created_at }
+    let state = RunState::read(run.status.as_deref(), run.conclusion.as_deref());
+    PastRun { id: run.id, attempt: u64::from(run.run_attempt), created_at: run.created_at, state }
 }
 
 /// The image of the highest full release below, if the registry still has it.

@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::decide::{Flaw, Judgement, Reason, Verdict};
 use crate::image::{Host, platform_list};
-use crate::remedy::{Remedy, Rerun};
+use crate::remedy::{Remedy, Rerun, RunState};
 
 /// Why `judgement` has its verdict: plain text of one line. It may hold text from the network; see `markdown::inline`.
 pub fn why(judgement: &Judgement) -> String {
@@ -91,14 +91,14 @@ pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
             (format!("To read it, {} Then run this workflow again.", access(judgement.reference.host())), None)
         }
         _ if matches!(flaw, Some(Flaw::Denied(_))) => {
-            let text =
-                format!("If it is there, {} If it never was, run its build:", access(judgement.reference.host()));
-            (text, Some(rerun_command(judgement, remedy, subject)))
+            let (text, command) = build_again(judgement, remedy, subject);
+            let access = access(judgement.reference.host());
+            (format!("If it is there, {access} If it never was: {}", lower_first(&text)), command)
         }
         _ if matches!(flaw, Some(Flaw::NoRevision)) => {
-            let text =
-                "Let its build set the label `org.opencontainers.image.revision` to the commit, then run it again:";
-            (text.to_owned(), Some(rerun_command(judgement, remedy, subject)))
+            let (text, command) = build_again(judgement, remedy, subject);
+            let label = "Let its build set the label `org.opencontainers.image.revision` to the commit.";
+            (format!("{label} {text}"), command)
         }
         Verdict::Unreachable => ("Run this workflow again when the registry answers.".to_owned(), None),
         Verdict::Building
@@ -112,7 +112,7 @@ pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
         | Verdict::MissingPlatform
         | Verdict::Incomplete
         | Verdict::NotAnImage
-        | Verdict::OtherDigest => ("Run its build again:".to_owned(), Some(rerun_command(judgement, remedy, subject))),
+        | Verdict::OtherDigest => build_again(judgement, remedy, subject),
     };
     Cure { text, command, last_good }
 }
@@ -137,20 +137,33 @@ pub struct Cure {
     pub last_good: Option<String>,
 }
 
-fn rerun_command(judgement: &Judgement, remedy: Option<&Remedy>, subject: Subject<'_>) -> String {
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
+}
+
+/// How a build is run again: text, and the command where there is one.
+fn build_again(judgement: &Judgement, remedy: Option<&Remedy>, subject: Subject<'_>) -> (String, Option<String>) {
     let Subject { repository, tag, .. } = subject;
-    let guess = || match &judgement.run {
-        Some(run) => Rerun::Run(run.id),
-        None => Rerun::Dispatch { file: format!("release-{}.yml", judgement.service), at_tag: true },
+    let guess = || match (&judgement.run, RunState::guess(judgement.verdict)) {
+        (Some(run), RunState::Failed) => Rerun::Failed(run.id),
+        (Some(run), RunState::Ended | RunState::Going) => Rerun::Whole(run.id),
+        (None, _) => Rerun::Dispatch { file: format!("release-{}.yml", judgement.service), at_tag: true },
     };
-    match remedy.map_or_else(guess, |remedy| remedy.rerun.clone()) {
-        Rerun::Run(id) => format!("gh run rerun {id} --failed -R {repository}"),
+    let command = match remedy.map_or_else(guess, |remedy| remedy.rerun.clone()) {
+        Rerun::Failed(id) => format!("gh run rerun {id} --failed -R {repository}"),
+        Rerun::Whole(id) => format!("gh run rerun {id} -R {repository}"),
+        Rerun::StillGoing => {
+            let url = judgement.run.as_ref().map(|run| format!(": {}", run.url)).unwrap_or_default();
+            return (format!("Its run is still going: wait for it, or cancel it and run it again{url}"), None);
+        }
         Rerun::Dispatch { file, at_tag } => {
             let (file, tag) = (shell_word(&file), shell_word(tag.as_str()));
             let at = if at_tag { format!(" --ref {tag}") } else { String::new() };
             format!("gh workflow run {file} -R {repository}{at} -f tag={tag}")
         }
-    }
+    };
+    ("Run its build again:".to_owned(), Some(command))
 }
 
 /// A text as one word of a POSIX shell. A line end in it, which git lets a file name have, would end the command.

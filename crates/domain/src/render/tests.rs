@@ -129,7 +129,7 @@ fn a_partial_release_says_why_and_how_it_is_healed() {
         LastGood { tag: "v0.9.0".parse().unwrap(), image: "ghcr.io/octo/shop/thumbnail:0.9.0".parse().unwrap() };
     let dispatch = |at_tag| Rerun::Dispatch { file: "release-web.yml".into(), at_tag };
     let remedies = [
-        ("thumbnail", Remedy { rerun: Rerun::Run(7), last_good: Some(last_good) }),
+        ("thumbnail", Remedy { rerun: Rerun::Failed(7), last_good: Some(last_good) }),
         ("indexing", Remedy { rerun: dispatch(true), last_good: None }),
         ("web", Remedy { rerun: dispatch(false), last_good: None }),
     ];
