@@ -207,6 +207,19 @@ impl GitHub {
         self.call(Call::get(self.url(&[], &[], what)?, what, "metadata: read")).await?.json()
     }
 
+    /// Whether what is published from now on is immutable. Only a token that may read the settings is told, which no
+    /// `GITHUB_TOKEN` may (REST API, "Check if immutable releases are enabled for a repository").
+    pub async fn immutable_releases(&self) -> Result<bool, Error> {
+        #[derive(Deserialize)]
+        struct Setting {
+            enabled: bool,
+        }
+        let what = "read whether releases are immutable";
+        let uri = self.url(&["immutable-releases"], &[], what)?;
+        let answer = self.maybe(Call::get(uri, what, "administration: read")).await?;
+        Ok(answer.map(|answer| answer.json::<Setting>()).transpose()?.is_some_and(|setting| setting.enabled))
+    }
+
     /// The runs for a commit that have not ended: queued, requested, waiting, pending or in progress (REST API, "List
     /// workflow runs for a repository").
     pub async fn active_runs(&self, commit: &CommitSha) -> Result<Vec<Run>, Error> {

@@ -277,3 +277,18 @@ async fn tags_are_listed_by_prefix() {
     let base = "GET https://api.github.com/repos/octo/shop/git/matching-refs/tags";
     assert_eq!(log.lines(), [format!("{base}?per_page=100"), format!("{base}/pkg%2Fv?per_page=100")]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn immutable_releases_are_off_where_there_is_no_such_setting() {
+    let (on, log) = github(|_| ok(&json!({"enabled": true, "enforced_by_owner": true})));
+    assert!(on.immutable_releases().await.unwrap());
+    assert_eq!(log.lines(), ["GET https://api.github.com/repos/octo/shop/immutable-releases"]);
+    let (off, _) = github(|_| ok(&json!({"enabled": false, "enforced_by_owner": false})));
+    assert!(!off.immutable_releases().await.unwrap());
+    let (none, _) = github(|_| not_found());
+    assert!(!none.immutable_releases().await.unwrap());
+    let (denied, _) = github(|_| status(403, &json!({"message": "Resource not accessible by integration"})));
+    assert!(
+        matches!(denied.immutable_releases().await, Err(Error::Denied { permission, .. }) if permission == "administration: read")
+    );
+}

@@ -174,6 +174,7 @@ impl Exchange<'_> {
     fn read(&mut self, rest: &[&str]) -> Outcome {
         match rest {
             [] => self.repository(),
+            ["immutable-releases"] => self.immutable_releases(),
             ["git", "ref", "tags", tag @ ..] => self.git_ref(&tag.join("/")),
             ["git", "matching-refs", "tags"] => self.matching_refs(""),
             ["git", "matching-refs", "tags", prefix @ ..] => self.matching_refs(&prefix.join("/")),

@@ -32,6 +32,8 @@ pub struct GitHubToken {
     pub actions: Access,
     /// `packages:`
     pub packages: Access,
+    /// `administration:`, which no `GITHUB_TOKEN` can be given ("Workflow syntax", `permissions`).
+    pub administration: Access,
 }
 
 impl GitHubToken {
@@ -44,6 +46,7 @@ impl GitHubToken {
             statuses: Access::None,
             actions: Access::None,
             packages: Access::None,
+            administration: Access::None,
         }
     }
 
@@ -79,6 +82,13 @@ impl GitHubToken {
     #[must_use]
     pub fn packages(mut self, access: Access) -> GitHubToken {
         self.packages = access;
+        self
+    }
+
+    /// The same with `administration:`.
+    #[must_use]
+    pub fn administration(mut self, access: Access) -> GitHubToken {
+        self.administration = access;
         self
     }
 }
@@ -138,6 +148,17 @@ impl Exchange<'_> {
             // What is private is hidden from strangers: 404, not 403.
             None => Err(not_found()),
             Some(token) if area.of(token) >= Access::Read => Ok(()),
+            Some(_) => Err(refusal(403, "Resource not accessible by integration")),
+        }
+    }
+
+    /// May the settings be read? "The authenticated user must have admin read access to the repository", also to a public
+    /// one.
+    pub(super) fn may_read_settings(&mut self) -> Result<(), Reply> {
+        self.accepted = Some("administration=read".to_owned());
+        match &self.token {
+            None => Err(not_found()),
+            Some(token) if token.administration >= Access::Read => Ok(()),
             Some(_) => Err(refusal(403, "Resource not accessible by integration")),
         }
     }

@@ -173,6 +173,15 @@ impl Exchange<'_> {
         Ok(Reply::json(200, &self.release_json(self.visible(id)?)))
     }
 
+    /// "Check if immutable releases are enabled for a repository" (page "Repositories"): 404 when they are not.
+    pub(super) fn immutable_releases(&mut self) -> Outcome {
+        self.may_read_settings()?;
+        if !self.state.github.immutable {
+            return Err(not_found());
+        }
+        Ok(Reply::json(200, &json!({ "enabled": true, "enforced_by_owner": false })))
+    }
+
     /// "Delete a release": 204; its tag stays. An immutable one can be deleted too, but its tag name is spent.
     pub(super) fn delete_release(&mut self, id: &str) -> Outcome {
         self.may_write(Area::Contents)?;

@@ -268,3 +268,15 @@ async fn releases_are_listed_newest_first_and_at_most_a_hundred_per_page() {
     assert_eq!(last.json().as_array().unwrap().len(), 1);
     assert!(last.header("link").contains("rel=\"first\"") && !last.header("link").contains("rel=\"next\""));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whether_releases_are_immutable_is_told_to_those_who_may_read_the_settings() {
+    let world = world();
+    assert_eq!(api(&world, "GET", "/immutable-releases", "").await.status, 403);
+    world.token(GitHubToken::new("admin").administration(Access::Read));
+    assert_eq!(api_as(&world, "admin", "GET", "/immutable-releases", "").await.status, 404);
+    world.immutable_releases(true);
+    let setting = api_as(&world, "admin", "GET", "/immutable-releases", "").await.json();
+    assert_eq!(setting, json!({"enabled": true, "enforced_by_owner": false}));
+    assert_eq!(api_as(&world, "", "GET", "/immutable-releases", "").await.status, 404);
+}
