@@ -259,7 +259,7 @@ async fn signals_that_cannot_be_read_for_a_while_are_waited_out() {
         stage.world.fault(Fault::on("GET", "api.github.com", &path).until(MINUTE * 10).answer(answer));
         let ended = stage.run().await;
         assert!(ended.is("complete", 0).waited() >= MINUTE * 9, "{:?}", ended.waited());
-        assert_eq!(ended.log.matches("cannot read the signals now").count(), 1, "{}", ended.log);
+        assert_eq!(ended.log.matches("waiting for GitHub: cannot read the statuses").count(), 1, "{}", ended.log);
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use domain::decide::{Decision, Evidence, ImageEvidence, Judgement, OtherRuns, RevisionPolicy, Standing};
+use domain::decide::{Decision, Evidence, ImageEvidence, Judgement, OtherRuns, Reason, RevisionPolicy, Standing};
 use domain::evidence::Sight;
 use domain::image::{ImageReference, ImageTag, Platform};
 use domain::render::summary::Life;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::pace::Pace;
-use crate::patience;
+use crate::patience::{self, Patience};
 use crate::target::Target;
 
 /// The least time between two reads of the signals.
@@ -50,8 +50,7 @@ pub(crate) struct Observer<'a> {
     signals_due: Instant,
     /// True after one complete read.
     signals_read: bool,
-    /// Since when they cannot be read.
-    signals_failing: Option<Instant>,
+    signals_patience: Patience,
     /// When the answer about other runs is too old.
     other_runs_due: Option<Instant>,
 }
@@ -121,7 +120,7 @@ impl<'a> Observer<'a> {
             looks: JoinSet::new(),
             signals_due: now,
             signals_read: false,
-            signals_failing: None,
+            signals_patience: Patience::new(patience::limit(waiting, context.inputs.timeout)),
             other_runs_due: None,
         }
     }
@@ -297,12 +296,13 @@ impl<'a> Observer<'a> {
     async fn read_signals(&mut self) -> Result<(), Failure> {
         let statuses = match self.context.github.statuses(&self.target.commit).await {
             Ok(statuses) => statuses,
-            Err(error) => match error.pause() {
-                Some(pause) => return self.signals_later(pause, error),
-                None => return Err(Failure::SignalsUnreadable(error)),
-            },
+            Err(error) => {
+                let pause = self.signals_patience.pause(error).map_err(Failure::SignalsUnreadable)?;
+                self.signals_due = Instant::now() + pause.max(SIGNALS_INTERVAL);
+                return Ok(());
+            }
         };
-        self.signals_failing = None;
+        self.signals_patience.renew();
         self.signals_due = Instant::now() + SIGNALS_INTERVAL;
         self.signals_read = true;
         let signals = Signals::read(&statuses, &self.target.tag, &self.context.server_url, &self.context.repository);
@@ -337,18 +337,6 @@ impl<'a> Observer<'a> {
             self.schedule[index].last = None;
             self.schedule[index].unchanged = None;
         }
-    }
-
-    fn signals_later(&mut self, after: Duration, error: github::Error) -> Result<(), Failure> {
-        if self.signals_failing.is_none() {
-            tracing::warn!("cannot read the signals now, trying again: {error}");
-        }
-        let since = *self.signals_failing.get_or_insert_with(Instant::now);
-        if since.elapsed() > patience::limit(self.waiting, self.context.inputs.timeout) {
-            return Err(Failure::SignalsUnreadable(error));
-        }
-        self.signals_due = Instant::now() + after.max(SIGNALS_INTERVAL);
-        Ok(())
     }
 
     /// Asks whether another workflow run of the commit is queued or running. Runs of this workflow itself do not count.
@@ -405,8 +393,8 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Reads once more what a release is about to announce: the git tag, the signals, and every image tag. An image that
-    /// moved is looked at anew. True when nothing of it has changed.
+    /// Reads once more what a release is about to announce: the git tag, the signals, and every image tag, also of images
+    /// that are announced as missing. An image that moved or appeared is looked at anew. True when nothing has changed.
     pub(crate) async fn still_true(&mut self, judgements: &[Judgement]) -> Result<bool, Failure> {
         // No release without one complete read after the last image was proven.
         self.signals_read = false;
@@ -415,20 +403,29 @@ impl<'a> Observer<'a> {
         let mut glances = JoinSet::new();
         let mut expected = HashMap::new();
         for (index, judgement) in judgements.iter().enumerate() {
-            if let (Standing::Ready, Some(proof)) = (judgement.standing, &judgement.proof) {
-                let (registry, reference) = (self.context.registry.clone(), judgement.reference.clone());
-                glances.spawn(async move { (index, registry.digest(&reference).await) });
-                expected.insert(index, &proof.digest);
-            }
+            let digest = match &self.evidence.images[index].sight {
+                // A look overrules no veto.
+                _ if matches!(judgement.reason, Reason::BuildEnded { .. }) => continue,
+                Some(Sight::Image(facts)) => Some(&facts.digest),
+                Some(Sight::Absent | Sight::Denied { .. }) => None,
+                Some(Sight::NotAnImage { .. } | Sight::Unreachable { .. }) | None => continue,
+            };
+            let (registry, reference) = (self.context.registry.clone(), judgement.reference.clone());
+            glances.spawn(async move { (index, registry.digest(&reference).await) });
+            expected.insert(index, digest);
         }
         let mut moved = Vec::new();
         while let Some(glance) = glances.join_next().await {
             let Ok((index, glance)) = glance else { continue };
-            if !matches!(&glance, Glance::Digest(digest) if Some(&digest) == expected.get(&index)) {
-                tracing::warn!(
-                    "{}: its tag no longer shows what was proven, looking again",
-                    judgements[index].reference
-                );
+            let Judgement { standing, reference, .. } = &judgements[index];
+            let has_moved = match &glance {
+                Glance::Digest(digest) => expected.get(&index) != Some(&Some(digest)),
+                Glance::Absent | Glance::Denied { .. } | Glance::Unreachable { .. } => *standing == Standing::Ready,
+            };
+            if has_moved {
+                let what =
+                    if *standing == Standing::Ready { "no longer shows what was proven" } else { "shows a new image" };
+                tracing::warn!("{reference}: its tag {what}, looking again");
                 moved.push(index);
             }
         }

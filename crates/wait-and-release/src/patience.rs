@@ -36,6 +36,12 @@ impl Patience {
 
     /// Waits before the next try. Gives `error` back when trying again is of no use, or when the patience is at its end.
     pub(crate) async fn wait_out(&mut self, error: Error) -> Result<(), Error> {
+        sleep(self.pause(error)?).await;
+        Ok(())
+    }
+
+    /// The pause before the next try, for a caller that does something else meanwhile.
+    pub(crate) fn pause(&mut self, error: Error) -> Result<Duration, Error> {
         let Some(pause) = error.pause() else { return Err(error) };
         let pause = pause.max(PAUSE);
         if self.since.is_none() {
@@ -44,8 +50,7 @@ impl Patience {
         if self.since.get_or_insert_with(Instant::now).elapsed() + pause > self.limit {
             return Err(error);
         }
-        sleep(pause).await;
-        Ok(())
+        Ok(pause)
     }
 }
 

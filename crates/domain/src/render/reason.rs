@@ -93,7 +93,7 @@ pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
         _ if matches!(flaw, Some(Flaw::Denied(_))) => {
             let (text, command) = build_again(judgement, remedy, subject);
             let access = access(judgement.reference.host());
-            (format!("If it is there, {access} If it never was: {}", lower_first(&text)), command)
+            (format!("If it is there, {access} If not: {}", lower_first(&text)), command)
         }
         _ if matches!(flaw, Some(Flaw::NoRevision)) => {
             let (text, command) = build_again(judgement, remedy, subject);
