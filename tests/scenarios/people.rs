@@ -148,7 +148,7 @@ async fn a_full_release_of_the_same_commit_is_never_lessened() {
             stage.world.push(&stage.reference("api"), &image);
         }),
     ] {
-        for on_missing in ["partial", "draft"] {
+        for on_missing in ["partial", "draft", "none", "fail"] {
             let mut stage = Stage::with("api web");
             stage.build("api");
             stage.build("web");
@@ -157,9 +157,46 @@ async fn a_full_release_of_the_same_commit_is_never_lessened() {
             spoil(&stage);
             let ended = stage.input("on-missing", on_missing).run().await;
             ended.is("failed", 1).says("stays as it is").says("::error title=api is missing from v1.0.0");
+            assert_eq!(ended.output("release-id"), stage.release().id.to_string(), "{what} {on_missing}");
+            assert_eq!(ended.output("release-url"), "https://github.com/octo/shop/releases/tag/v1.0.0");
+            assert_eq!(ended.output("release-change"), "unchanged");
             assert_eq!((stage.world.releases(), stage.writes().len()), (before, writes), "{what}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_release_whose_only_image_is_lost_stays_and_that_is_said() {
+    let stage = built();
+    stage.run().await.is("complete", 0);
+    let page = stage.page();
+    stage.signal("api", "failure", "smoke test", (100, 2));
+    stage.run().await.is("failed", 1).says("stays as it is");
+    assert_eq!(stage.page(), page);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_release_keeps_an_optional_image_that_is_lost_and_the_run_warns() {
+    let mut stage = Stage::with("api docs?");
+    stage.build("api");
+    let digest = stage.push("docs");
+    stage.signal("docs", "success", &digest, (150, 1));
+    stage.run().await.is("complete", 0);
+    let (page, writes) = (stage.page(), stage.writes().len());
+    stage.signal("docs", "failure", "smoke test", (150, 2));
+    let ended = stage.run().await;
+    ended.is("complete", 0).says("::warning title=docs is missing now::").says("smoke test");
+    assert_eq!((ended.output("release-change"), ended.output("available")), ("unchanged", "api"));
+    assert_eq!((stage.page(), stage.writes().len()), (page.clone(), writes));
+    stage.input("dry-run", "true").run().await.is("complete", 0).says("title=docs is missing now");
+    // It comes back: nothing is to be done. It was never there: it is listed as left out.
+    stage.signal("docs", "success", &digest, (150, 3));
+    stage.input("dry-run", "false").run().await.is("complete", 0);
+    assert_eq!(stage.page(), page);
+    let without = Stage::with("api docs?");
+    without.build("api");
+    without.run().await.is("complete", 0);
+    assert_eq!(without.run().await.is("complete", 0).output("release-change"), "unchanged");
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,6 +270,8 @@ async fn a_tag_that_is_deleted_right_before_publishing_leaves_a_draft_at_most_an
     let (ended, _) = tokio::join!(stage.run(), deletes);
     ended.is("failed", 1).says("the tag v1.0.0 is gone");
     assert!(stage.world.releases().iter().all(|release| release.draft));
+    assert_eq!(ended.output("release-id"), stage.release().id.to_string());
+    assert_eq!(ended.output("release-change"), "created");
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,4 +287,54 @@ async fn a_signal_that_turns_red_right_before_publishing_stops_it() {
     let (ended, ()) = tokio::join!(stage.run(), turns);
     ended.is("partial", 0);
     assert!(stage.release().prerelease && stage.body().contains("smoke test"), "{}", stage.body());
+}
+
+/// Waits until the releases are read: the decision has fallen, and nothing is written yet.
+async fn decided(stage: &Stage) {
+    let is_read = || stage.world.requests().iter().any(|request| request.path_and_query.ends_with("/releases/latest"));
+    while !is_read() {
+        tokio::time::sleep(SECOND / 10).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_that_a_person_made_is_told_nothing_that_is_no_longer_so() {
+    for adopt in ["false", "true"] {
+        let mut stage = Stage::with("api web");
+        stage.input("adopt-drafts", adopt);
+        stage.build("api");
+        stage.build("web");
+        stage.world.latency(SECOND);
+        stage.world.add_release("v1.0.0", |release| release.draft = true);
+        let turns = async {
+            decided(&stage).await;
+            stage.signal("web", "failure", "smoke test", (101, 2));
+        };
+        let (ended, ()) = tokio::join!(stage.run(), turns);
+        ended.is("partial", 0);
+        let told: Vec<_> =
+            stage.writes().iter().map(|write| String::from_utf8_lossy(&write.body).into_owned()).collect();
+        assert!(told.iter().all(|body| body.contains("smoke test")), "{told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_comes_right_before_it_is_announced_as_missing_is_taken() {
+    for what in ["absent", "of another commit"] {
+        let stage = Stage::with("api web");
+        stage.build("api");
+        if what == "of another commit" {
+            stage.world.push(&stage.reference("web"), &image_of(&"b".repeat(40)));
+        }
+        stage.world.latency(SECOND);
+        let comes = async {
+            decided(&stage).await;
+            stage.push("web");
+        };
+        let (ended, ()) = tokio::join!(stage.run(), comes);
+        ended.is("complete", 0).says("shows a new image, looking again");
+        let told: Vec<_> =
+            stage.writes().iter().map(|write| String::from_utf8_lossy(&write.body).into_owned()).collect();
+        assert!(told.iter().all(|body| !body.contains("(partial")), "{what}: {told:?}");
+    }
 }

@@ -38,6 +38,8 @@ async fn a_full_release_is_published_at_the_proven_commit_with_a_lock_file() {
     assert_eq!(lock["commit"], stage.commit);
     assert!(stage.body().contains(&format!("| api | `docker pull ghcr.io/octo/shop/api:1.0.0` | `{digest}`")));
     assert!(ended.summary.contains("mermaid") && ended.summary.contains("Release page"), "{}", ended.summary);
+    ended.says("changelog from the beginning: there is no full release below v1.0.0");
+    ended.says("GitHub API: ").says(" left this hour");
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,6 +77,8 @@ async fn the_changelog_is_generated_once_and_kept() {
     moved.build("api");
     let ended = stage.run().await;
     assert_eq!(ended.is("complete", 0).output("previous-tag"), "v0.9.0");
+    let from = "changelog from v0.9.0: the highest full release below v1.0.0\n";
+    assert_eq!(ended.log.matches(from).count(), 1, "{}", ended.log);
     let body = stage.body();
     assert!(body.contains("* better search by") && body.contains("compare/v0.9.0...v1.0.0"), "{body}");
     let asked = || stage.world.requests().iter().filter(|call| call.path_and_query.ends_with("generate-notes")).count();
@@ -206,6 +210,7 @@ async fn a_tag_that_is_no_semver_is_released_with_a_warning() {
     stage.build("api");
     let ended = stage.run().await;
     ended.is("complete", 0).says("not a semantic version");
+    ended.says("changelog from the beginning: release-7 is not a semantic version, so none is below it");
     assert_eq!((ended.output("previous-tag"), stage.release().prerelease), ("", false));
 }
 
@@ -218,11 +223,40 @@ async fn an_immutable_release_heals_by_its_body_alone() {
     stage.run().await.is("partial", 0);
     assert!(stage.release().immutable && stage.release().assets.is_empty());
     stage.rebuild("web");
-    stage.run().await.is("complete", 0);
+    let frozen =
+        "::images.lock.json cannot be added: the release https://github.com/octo/shop/releases/tag/v1.0.0 is immutable";
+    let mut rehearsal = stage.beside();
+    rehearsal.input("dry-run", "true").run().await.is("complete", 0).says("\nimages.lock.json cannot be added");
+    stage.run().await.is("complete", 0).says(frozen);
     let release = stage.release();
     assert_eq!((release.prerelease, release.name.as_deref(), release.assets.len()), (false, Some("v1.0.0"), 0));
     assert!(stage.body().contains("no file can be added") && stage.body().contains("\"pinned\""), "{}", stage.body());
-    assert_eq!(stage.run().await.output("release-change"), "unchanged");
+    assert_eq!(stage.run().await.says(frozen).output("release-change"), "unchanged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_is_full_at_once_has_its_file_before_it_is_immutable() {
+    let stage = built();
+    stage.world.immutable_releases(true);
+    let ended = stage.run().await;
+    assert!(!ended.is("complete", 0).log.contains("immutable"), "{}", ended.log);
+    assert!(stage.release().immutable && stage.release().asset("images.lock.json").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_a_partial_release_is_frozen_a_token_that_may_know_it_says_so() {
+    for (administration, immutable, expected) in
+        [(Access::Read, true, true), (Access::Read, false, false), (Access::None, true, false)]
+    {
+        let stage = Stage::with("api web");
+        stage.world.token(token().administration(administration));
+        stage.world.immutable_releases(immutable);
+        stage.build("api");
+        stage.fail("web");
+        let ended = stage.beside().input("wait", "false").run().await;
+        let says = ended.is("partial", 0).log.contains("releases of this repository are immutable");
+        assert_eq!(says, expected, "{administration:?} {immutable}: {}", ended.log);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,6 +342,24 @@ async fn a_token_that_may_not_write_names_the_permission() {
     stage.world.token(token().contents(Access::Read));
     stage.run().await.is("failed", 1).says("contents: write");
     assert!(stage.is_unreleased());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_not_even_told_of_what_it_may_not_write_names_the_permission_and_tries_no_more() {
+    for (method, path, tries) in [("POST", "/repos/octo/shop/releases", 1), ("PATCH", "/repos/octo/shop/releases/", 2)]
+    {
+        let mut stage = built();
+        stage.input("changelog", "none").input("lock-file", "");
+        stage.world.fault(Fault::on(method, "api.github.com", path).answer(Answer::status(404)));
+        stage.run().await.is("failed", 1).says("contents: write");
+        let tried = stage.writes().iter().filter(|write| write.method == method).count();
+        assert_eq!(tried, tries, "{method}");
+    }
+    // Once, it may be somebody else who was faster.
+    let stage = built();
+    let update = Fault::on("PATCH", "api.github.com", "/repos/octo/shop/releases/");
+    stage.world.fault(update.times(1).answer(Answer::status(404)));
+    stage.run().await.is("complete", 0);
 }
 
 #[tokio::test(start_paused = true)]

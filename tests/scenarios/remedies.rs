@@ -119,6 +119,34 @@ async fn a_healed_release_says_when_it_was_completed_and_never_again_changes_tha
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_release_that_heals_without_any_signal_was_completed_when_that_was_seen() {
+    let stage = Stage::with("api web");
+    stage.push("api");
+    stage.run().await.is("partial", 0);
+    tokio::time::sleep(MINUTE * 90).await;
+    stage.push("web");
+    let completed = stage.world.now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    stage.run().await.is("complete", 0);
+    assert!(stage.body().contains(&format!("completed at {completed}.")), "{completed}: {}", stage.body());
+    tokio::time::sleep(MINUTE * 90).await;
+    assert_eq!(stage.run().await.output("release-change"), "unchanged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_releases_are_read_once_before_the_first_write_however_many_images_are_missing() {
+    let stage = Stage::with("api web cleaner-service");
+    stage.build("api");
+    stage.fail("web");
+    stage.fail("cleaner-service");
+    stage.run().await.is("partial", 0);
+    let requests = stage.world.requests();
+    let before =
+        requests.iter().take_while(|request| request.method != "POST" || request.path_and_query.ends_with("notes"));
+    let lists = before.filter(|request| request.path_and_query.starts_with("/repos/octo/shop/releases?")).count();
+    assert_eq!(lists, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_pins_come_in_the_forms_of_compose_and_kustomize_too() {
     let mut stage = Stage::with("web api");
     stage.input("lock-file", "images.lock.json, images.compose.yml kustomization.images.yml");

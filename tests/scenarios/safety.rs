@@ -50,6 +50,23 @@ async fn whenever_it_is_cancelled_no_further_write_begins_and_it_ends_within_fiv
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_cancelled_after_its_first_write_names_the_release() {
+    let stage = built();
+    stage.world.latency(SECOND / 5);
+    let scene = (*stage).clone();
+    let ended = stage
+        .run_until(async move {
+            scene.drafted().await;
+            tokio::time::sleep(SECOND / 2).await;
+        })
+        .await;
+    let release = stage.release();
+    assert_eq!(ended.is("failed", 130).output("release-id"), release.id.to_string());
+    assert!(release.draft && ended.output("release-url").contains("/releases/tag/untagged-"), "{:?}", ended.outputs);
+    assert_eq!(ended.output("release-change"), "created");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_that_hangs_is_awaited_for_two_seconds_and_reported() {
     let stage = built();
     stage.world.fault(Fault::on("POST", "api.github.com", "/repos/octo/shop/releases").skip(1).answer(Answer::Hang));
@@ -172,7 +189,8 @@ async fn a_rehearsal_writes_nothing_and_has_every_output_as_it_would_be() {
         .is("complete", 0)
         .says("dry run: would change the release v1.0.0")
         .says("-title: v1.0.0 (partial")
-        .says("+title: v1.0.0");
+        .says("+title: v1.0.0")
+        .says("\nimages.lock.json would be added\n");
     assert_eq!((heals.output("missing"), stage.page()), ("", page));
     stage.input("dry-run", "false").run().await.is("complete", 0);
     stage.input("dry-run", "true").run().await.is("complete", 0).says("nothing would be written");

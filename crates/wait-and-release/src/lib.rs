@@ -67,6 +67,10 @@ pub async fn run(
     let about = Some((&context.repository, url.as_str()));
     match run_or_cancel(&context, &progress, &outputs, cancel).await {
         Some(ended) => {
+            let budget = context.github.budget();
+            if let Some(limit) = budget.rate_limit() {
+                tracing::info!("GitHub API: {} requests made, {} left this hour", budget.requests(), limit.remaining);
+            }
             if ended.status != Status::Failed {
                 progress.close(&ended.headline);
             }

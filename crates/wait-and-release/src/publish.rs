@@ -2,13 +2,14 @@
 //! makes it, reads again. Every step can be repeated. What is about to be announced is read once more right before.
 
 use domain::changelog::section;
-use domain::decide::{Completeness, Decision, Judgement};
+use domain::decide::{Completeness, Decision, Judgement, Standing};
 use domain::release::block::LineStatus;
 use domain::release::page::{Asset, Release};
 use domain::release::plan::{Chosen, Fields, LockFile, Refusal, Step, Wanted, choose, needs_changelog, next_step};
 use domain::release::{lock, versions};
 use domain::render::markdown::foreign;
-use domain::render::{Subject, body};
+use domain::render::{Subject, body, log};
+use domain::service::ServiceName;
 use domain::template::Values;
 use domain::version::ReleaseTag;
 use github::{Error, GitHub, MakeLatest, NewRelease, ReleaseChange};
@@ -41,44 +42,53 @@ pub(crate) struct Publisher<'a> {
     pub(crate) subject: Subject<'a>,
     pub(crate) decision: &'a Decision,
     pub(crate) completeness: Completeness,
+    /// Where the changelog starts; `None` = at the beginning.
+    pub(crate) previous: Option<ReleaseTag>,
     /// When the newest signal was written; `None` without signals.
     pub(crate) newest_signal: Option<Timestamp>,
 }
 
 impl Publisher<'_> {
-    /// Publishes. `decide_again` decides on what `observer` has seen by then; `change` is what
-    /// this run has done so far.
+    /// Publishes, beside the releases that are `there`. `decide_again` decides on what `observer` has seen by then;
+    /// `change` is what this run has done so far.
     pub(crate) async fn publish(
         &self,
+        mut there: There,
         observer: &mut Observer<'_>,
         decide_again: impl Fn(&Observer<'_>) -> Decision,
         change: &mut Change,
     ) -> Result<Published, Failure> {
         let github = &self.context.github;
-        let mut there = self.there().await?;
-        let previous = self.previous_tag(&there.releases);
-        let existing = match choose(&there.releases, self.subject.tag) {
-            Chosen::One(existing) => Some(existing.clone()),
-            Chosen::None | Chosen::Several => None,
-        };
-        let mut wanted = self.wanted(&there.releases, previous.as_ref());
+        let existing = there.of(self.subject.tag).cloned();
+        let mut wanted = self.wanted(&there.releases, observer.now());
         if needs_changelog(existing.as_ref(), self.subject.commit) {
-            wanted.changelog = self.changelog(previous.as_ref()).await;
+            wanted.changelog = self.changelog().await;
         }
-        self.progress.set_previous_tag(previous);
-        if self.context.inputs.dry_run {
-            return Ok(self.rehearse(existing.as_ref(), &there, &wanted));
-        }
-        let (mut steps, mut patience) = (0, Patience::new(self.context.patience()));
+        self.warn_of_immutability(existing.as_ref()).await;
+        let (mut steps, mut patience, mut not_found) = (0, Patience::new(self.context.patience()), None);
         while steps < MAX_STEPS {
+            if let Some(release) = there.of(self.subject.tag) {
+                self.progress.set_release(ReleasePage::of(release, *change));
+            }
             // Another tag may have been released meanwhile.
             wanted.latest = self.latest(&there.releases);
             let step = next_step(&there.releases, there.latest, &wanted);
-            if let Step::Done { release } = step {
-                return Ok(self.done(&there, release, *change));
+            match &step {
+                Step::Refuse(refusal) => return Ok(Published::Refused(refusal.clone())),
+                Step::Done { release } => return Ok(self.done(&there, *release, &wanted, *change)),
+                Step::Keep { release, lists } => {
+                    self.warn_of_loss(lists);
+                    return Ok(self.done(&there, *release, &wanted, *change));
+                }
+                Step::Create(_)
+                | Step::Update { .. }
+                | Step::Upload { .. }
+                | Step::DeleteAsset(_)
+                | Step::RenameAsset { .. }
+                | Step::DeleteTwin(_) => {}
             }
-            if let Step::Refuse(refusal) = step {
-                return Ok(Published::Refused(refusal));
+            if self.context.inputs.dry_run {
+                return Ok(self.rehearse(existing.as_ref(), &wanted));
             }
             github.turn().await;
             if step.announces(&there.releases) {
@@ -93,30 +103,37 @@ impl Publisher<'_> {
                 std::future::pending::<()>().await;
             }
             match self.progress.writing(write(github, &step, &there.releases)).await {
-                Ok(()) => {
+                Ok(made) => {
                     change.note(&step);
+                    if let Some(made) = made {
+                        self.progress.set_release(ReleasePage::of(&made, *change));
+                    }
                     patience.renew();
                     steps += 1;
                 }
                 // Somebody else was faster: look at what is there now.
-                Err(Error::AlreadyExists { .. } | Error::NotFound { .. }) => steps += 1,
+                Err(Error::AlreadyExists { .. }) => steps += 1,
+                // So it is where something to be changed is gone. A token that may not write is told the same (REST API,
+                // "Troubleshooting the REST API", "404 Not Found for an existing resource"): then it is there still, and
+                // nothing can be gone where something is to be made.
+                Err(Error::NotFound { .. })
+                    if !matches!(step, Step::Create(_)) && not_found.as_ref() != Some(&step) =>
+                {
+                    not_found = Some(step);
+                    steps += 1;
+                }
                 // Nobody knows what became of it: look at what is there, and go on from that.
                 Err(error) => {
                     patience.wait_out(error).await?;
                     change.note(&step);
                 }
             }
-            there = self.there().await?;
+            there = There::read(self.context, self.subject.tag).await?;
         }
         Err(Failure::NeverSettled(format!(
             "the release {} is still not as it should be after {MAX_STEPS} writes: something else changes it; run this workflow again",
             self.subject.tag
         )))
-    }
-
-    async fn there(&self) -> Result<There, Error> {
-        let lock_names = &self.context.inputs.lock_files;
-        self.context.patiently(async || There::read(&self.context.github, self.subject.tag, lock_names).await).await
     }
 
     /// Whether a full release of this tag is the latest.
@@ -125,15 +142,47 @@ impl Publisher<'_> {
         self.completeness == Completeness::Full && self.context.inputs.make_latest.unwrap_or_else(by_semver)
     }
 
-    fn done(&self, there: &There, release: u64, change: Change) -> Published {
+    fn done(&self, there: &There, release: u64, wanted: &Wanted, change: Change) -> Published {
         let page = there.releases.iter().find(|page| page.id == release);
-        let (url, draft) = page.map_or((String::new(), true), |page| (page.html_url.clone(), page.draft));
-        if draft && !self.stays_draft() {
+        let url = page.map(|page| page.html_url.clone()).unwrap_or_default();
+        if page.is_none_or(|page| page.draft) && !self.stays_draft() {
             tracing::warn!(
                 "the release {url} is a draft that a person made: our block stands in it and it stays a draft; publish it by hand, or set `adopt-drafts: true`"
             );
         }
+        if let Some(frozen) = page.filter(|page| page.immutable) {
+            for (name, change) in wanted.asset_changes(Some(frozen)) {
+                tracing::warn!("{name} cannot be {change}: the release {url} is immutable; its text says what counts");
+            }
+        }
+        if self.context.inputs.dry_run {
+            self.progress.console().line("dry run: the release is as it should be, nothing would be written");
+        }
         Published::Done(ReleasePage { id: release, url, change })
+    }
+
+    /// Once a partial release is published immutable, the files of the full one cannot be added any more. Only some tokens
+    /// are told that it will be.
+    async fn warn_of_immutability(&self, existing: Option<&Release>) {
+        let files = self.context.inputs.lock_files.join(", ");
+        let is_published_now = existing.is_none_or(|release| release.draft) && !self.stays_draft();
+        if self.completeness == Completeness::Partial
+            && is_published_now
+            && !files.is_empty()
+            && self.context.github.immutable_releases().await == Ok(true)
+        {
+            tracing::warn!(
+                "releases of this repository are immutable: this partial one heals by its text alone, where {files} will stand folded"
+            );
+        }
+    }
+
+    /// A full release stays as it is, although it lists optional images that are not proven now.
+    fn warn_of_loss(&self, lists: &[ServiceName]) {
+        for judgement in self.decision.judgements.iter().filter(|judgement| lists.contains(&judgement.service)) {
+            let (title, now) = (format!("{} is missing now", judgement.service), log::image(judgement));
+            tracing::warn!(title, "the full release lists it and stays as it is, but now {now}");
+        }
     }
 
     fn stays_draft(&self) -> bool {
@@ -142,12 +191,7 @@ impl Publisher<'_> {
         self.context.inputs.draft || partial_draft
     }
 
-    fn previous_tag(&self, releases: &[Release]) -> Option<ReleaseTag> {
-        let given = self.context.inputs.previous_tag.clone();
-        given.or_else(|| versions::previous_tag(self.subject.tag, releases))
-    }
-
-    fn wanted(&self, releases: &[Release], previous: Option<&ReleaseTag>) -> Wanted {
+    fn wanted(&self, releases: &[Release], now: Timestamp) -> Wanted {
         let (inputs, subject) = (&self.context.inputs, self.subject);
         let judgements: &[Judgement] = &self.decision.judgements;
         let full = self.completeness == Completeness::Full;
@@ -158,7 +202,7 @@ impl Publisher<'_> {
         // A partial is marked as a pre-release, so that it is never latest and can heal in place even when frozen.
         let prerelease = !full || inputs.prerelease.unwrap_or_else(|| subject.tag.is_prerelease());
         let url = subject.repository_url;
-        let full_changelog_url = match previous {
+        let full_changelog_url = match &self.previous {
             Some(previous) => format!("{url}/compare/{previous}...{}", subject.tag),
             None => format!("{url}/commits/{}", subject.tag),
         };
@@ -166,6 +210,7 @@ impl Publisher<'_> {
             name: name.clone(),
             text: lock::file(name, subject.repository, subject.tag, subject.commit, judgements),
         };
+        let is_left_out = |image: &&Judgement| !image.required && image.standing != Standing::Ready;
         Wanted {
             tag: subject.tag.clone(),
             commit: subject.commit.clone(),
@@ -179,12 +224,14 @@ impl Publisher<'_> {
             changelog: None,
             full_changelog_url,
             lock_files: inputs.lock_files.iter().map(lock_file).collect(),
-            completed_at: self.newest_signal,
+            left_out: judgements.iter().filter(is_left_out).map(|image| image.service.clone()).collect(),
+            newest_signal: self.newest_signal,
+            decided_at: now,
         }
     }
 
     /// The changelog; `None` when there is none. A failure here stops no release: the next run adds it.
-    async fn changelog(&self, previous: Option<&ReleaseTag>) -> Option<String> {
+    async fn changelog(&self) -> Option<String> {
         let (github, tag, commit) = (&self.context.github, self.subject.tag, self.subject.commit);
         let found = match &self.context.inputs.changelog {
             Changelog::None => return None,
@@ -203,7 +250,7 @@ impl Publisher<'_> {
                 Err(error) => Err(error),
             },
             Changelog::Generate => {
-                let from = previous.map(ReleaseTag::as_str);
+                let from = self.previous.as_ref().map(ReleaseTag::as_str);
                 match github.generated_notes(tag.as_str(), commit, from).await {
                     Ok(None) => self.commit_list(from).await,
                     notes => notes,
@@ -227,11 +274,7 @@ impl Publisher<'_> {
     }
 
     /// Prints the release that would be made, and how it differs from the one that is there.
-    fn rehearse(&self, existing: Option<&Release>, there: &There, wanted: &Wanted) -> Published {
-        let step = next_step(&there.releases, there.latest, wanted);
-        if let Step::Refuse(refusal) = step {
-            return Published::Refused(refusal);
-        }
+    fn rehearse(&self, existing: Option<&Release>, wanted: &Wanted) -> Published {
         let fields = wanted.fields(existing);
         let before =
             existing.map_or(String::new(), |release| page_text(release.title(), release.prerelease, release.body()));
@@ -239,13 +282,14 @@ impl Publisher<'_> {
         let diff = similar::TextDiff::from_lines(&before, &after);
         let url = existing.map(|release| release.html_url.clone()).unwrap_or_default();
         let verb = if existing.is_some() { "change" } else { "create" };
-        if before == after && matches!(step, Step::Done { .. }) {
-            self.progress.console().line("dry run: the release is as it should be, nothing would be written");
-        } else {
-            self.progress.console().group(&format!("dry run: would {verb} the release {}", self.subject.tag));
-            self.progress.console().line(&diff.unified_diff().header("there", "wanted").to_string());
-            self.progress.console().end_group();
+        let console = self.progress.console();
+        console.group(&format!("dry run: would {verb} the release {}", self.subject.tag));
+        console.line(&diff.unified_diff().header("there", "wanted").to_string());
+        for (name, change) in wanted.asset_changes(existing) {
+            let may = if fields.frozen { "cannot" } else { "would" };
+            console.line(&format!("{name} {may} be {change}"));
         }
+        console.end_group();
         let id = existing.map_or(0, |release| release.id);
         Published::Done(ReleasePage { id, url, change: Change::None })
     }
@@ -267,14 +311,27 @@ fn page_text(title: &str, prerelease: bool, body: &str) -> String {
 }
 
 /// The releases that are there.
-struct There {
-    releases: Vec<Release>,
+pub(crate) struct There {
+    pub(crate) releases: Vec<Release>,
     latest: Option<u64>,
 }
 
 impl There {
+    /// Reads them, until GitHub answers.
+    pub(crate) async fn read(context: &Context, tag: &ReleaseTag) -> Result<Self, Error> {
+        context.patiently(async || Self::read_once(&context.github, tag, &context.inputs.lock_files).await).await
+    }
+
+    /// The release of `tag`; `None` also where it cannot be told which.
+    fn of(&self, tag: &ReleaseTag) -> Option<&Release> {
+        match choose(&self.releases, tag) {
+            Chosen::One(release) => Some(release),
+            Chosen::None | Chosen::Several => None,
+        }
+    }
+
     /// By list, which shows drafts, and by tag, which a lagging list may lack.
-    async fn read(github: &GitHub, tag: &ReleaseTag, lock_names: &[String]) -> Result<Self, Error> {
+    async fn read_once(github: &GitHub, tag: &ReleaseTag, lock_names: &[String]) -> Result<Self, Error> {
         let (releases, by_tag, latest) =
             tokio::join!(github.releases(), github.release_by_tag(tag.as_str()), github.latest_release());
         let (mut releases, latest) = (releases?, latest?);
@@ -296,21 +353,22 @@ impl There {
     }
 }
 
-/// Makes one write.
-async fn write(github: &GitHub, step: &Step, releases: &[Release]) -> Result<(), Error> {
+/// Makes one write. Gives the release back that it made or changed.
+async fn write(github: &GitHub, step: &Step, releases: &[Release]) -> Result<Option<Release>, Error> {
     match step {
-        Step::Create(fields) => github.create_release(&new_release(fields)).await.map(drop),
-        Step::Update { release, fields } => github.update_release(*release, &change(fields)).await.map(drop),
-        Step::DeleteTwin(release) => github.delete_release(*release).await,
+        Step::Create(fields) => return github.create_release(&new_release(fields)).await.map(Some),
+        Step::Update { release, fields } => return github.update_release(*release, &change(fields)).await.map(Some),
+        Step::DeleteTwin(release) => github.delete_release(*release).await?,
         Step::Upload { release, name, text } => {
-            let Some(page) = releases.iter().find(|page| page.id == *release) else { return Ok(()) };
+            let Some(page) = releases.iter().find(|page| page.id == *release) else { return Ok(None) };
             let content = text.clone().into_bytes().into();
-            github.upload_asset(&page.upload_url, name, "application/json", content).await.map(drop)
+            github.upload_asset(&page.upload_url, name, "application/json", content).await?;
         }
-        Step::DeleteAsset(asset) => github.delete_asset(*asset).await,
-        Step::RenameAsset { id, name } => github.rename_asset(*id, name).await.map(drop),
-        Step::Done { .. } | Step::Refuse(_) => Ok(()),
+        Step::DeleteAsset(asset) => github.delete_asset(*asset).await?,
+        Step::RenameAsset { id, name } => drop(github.rename_asset(*id, name).await?),
+        Step::Done { .. } | Step::Keep { .. } | Step::Refuse(_) => {}
     }
+    Ok(None)
 }
 
 fn new_release(fields: &Fields) -> NewRelease {

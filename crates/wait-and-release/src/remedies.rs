@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use domain::decide::{Judgement, Standing};
-use domain::release::page::Release;
-use domain::release::versions;
 use domain::remedy::{LastGood, PastRun, Remedy, RunState, rerun};
 use domain::service::ServiceName;
 use domain::template::{Template, Values};
+use domain::version::ReleaseTag;
 use jiff::Timestamp;
 use registry::Glance;
 
@@ -31,24 +30,21 @@ pub(crate) struct Recipe {
 /// The remedies of missing images, by service.
 pub(crate) type Remedies = BTreeMap<ServiceName, Remedy>;
 
-/// The remedies of the images that are missing.
+/// The remedies of the images that are missing. `below`: the highest full release below this tag.
 pub(crate) async fn remedies(
     context: &Context,
     target: &Target,
     recipes: &BTreeMap<ServiceName, Recipe>,
     judgements: &[Judgement],
+    below: Option<&ReleaseTag>,
     now: Timestamp,
 ) -> Remedies {
     let is_missing = |judgement: &&Judgement| judgement.required && judgement.standing == Standing::Missing;
     let missing: Vec<&Judgement> = judgements.iter().filter(is_missing).take(MAX_REMEDIES).collect();
-    if missing.is_empty() {
-        return Remedies::new();
-    }
-    let releases = context.github.releases().await.unwrap_or_default();
     let mut remedies = Remedies::new();
     for judgement in missing {
         let recipe = recipes.get(&judgement.service).cloned().unwrap_or_default();
-        let remedy = remedy(context, target, &recipe, judgement, &releases, now).await;
+        let remedy = remedy(context, target, &recipe, judgement, below, now).await;
         remedies.insert(judgement.service.clone(), remedy);
     }
     remedies
@@ -59,7 +55,7 @@ async fn remedy(
     target: &Target,
     recipe: &Recipe,
     judgement: &Judgement,
-    releases: &[Release],
+    below: Option<&ReleaseTag>,
     now: Timestamp,
 ) -> Remedy {
     let (past, path) = match &judgement.run {
@@ -84,7 +80,10 @@ async fn remedy(
     };
     Remedy {
         rerun: rerun(past, &file, at_tag, now),
-        last_good: last_good(context, target, recipe, judgement, releases).await,
+        last_good: match below {
+            Some(tag) => last_good(context, recipe, judgement, tag).await,
+            None => None,
+        },
     }
 }
 
@@ -93,17 +92,10 @@ fn past_run(run: &github::Run) -> PastRun {
     PastRun { id: run.id, attempt: u64::from(run.run_attempt), created_at: run.created_at, state }
 }
 
-/// The image of the highest full release below, if the registry still has it.
-async fn last_good(
-    context: &Context,
-    target: &Target,
-    recipe: &Recipe,
-    judgement: &Judgement,
-    releases: &[Release],
-) -> Option<LastGood> {
-    let tag = versions::previous_tag(&target.tag, releases)?;
-    let values = Values { repository: &context.repository, tag: &tag, service: Some(&judgement.service) };
+/// The image of `tag`, if the registry still has it.
+async fn last_good(context: &Context, recipe: &Recipe, judgement: &Judgement, tag: &ReleaseTag) -> Option<LastGood> {
+    let values = Values { repository: &context.repository, tag, service: Some(&judgement.service) };
     let image = recipe.image.as_ref().unwrap_or(&context.inputs.image).image(values).ok()?;
     let seen = image != judgement.reference && matches!(context.registry.digest(&image).await, Glance::Digest(_));
-    seen.then_some(LastGood { tag, image })
+    seen.then(|| LastGood { tag: tag.clone(), image })
 }

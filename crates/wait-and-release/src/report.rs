@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::decide::{Judgement, Standing, Verdict};
+use domain::release::page::Release;
 use domain::render::Subject;
 use domain::render::summary::{Life, Report, summary};
 use domain::repository::Repository;
@@ -43,6 +44,12 @@ pub(crate) struct ReleasePage {
     pub(crate) id: u64,
     pub(crate) url: String,
     pub(crate) change: Change,
+}
+
+impl ReleasePage {
+    pub(crate) fn of(release: &Release, change: Change) -> Self {
+        Self { id: release.id, url: release.html_url.clone(), change }
+    }
 }
 
 /// What is known so far.

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use domain::decide::{Completeness, Decision, Judgement, Next, OnMissing, Reason, Rules, Standing, decide};
 use domain::image::Platform;
-use domain::release::plan::Refusal;
+use domain::release::plan::{Refusal, standing_full};
+use domain::release::versions;
 use domain::render::{Subject, log};
 use domain::service::{ServiceEntry, ServiceName};
 use domain::template::{Template, Values};
+use domain::version::ReleaseTag;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -16,9 +18,9 @@ use crate::context::Context;
 use crate::discover::discover;
 use crate::failure::Failure;
 use crate::observe::{Observer, Service};
-use crate::publish::{Published, Publisher};
+use crate::publish::{Published, Publisher, There};
 use crate::remedies::{Recipe, Remedies, remedies};
-use crate::report::{Change, Known, Progress, Status};
+use crate::report::{Change, Known, Progress, ReleasePage, Status};
 use crate::target::{Target, Targets, targets};
 
 /// How often a decision may be overtaken by the world before the run gives up.
@@ -71,7 +73,7 @@ pub(crate) async fn run(context: &Context, progress: &Progress) -> Result<Ended,
 
 /// Brings the release of one tag about. A tag that moves meanwhile starts it over.
 async fn release(context: &Context, progress: &Progress, mut target: Target, waiting: bool) -> Result<Ended, Failure> {
-    let mut change = Change::Unchanged;
+    let mut change = if context.inputs.dry_run { Change::None } else { Change::Unchanged };
     for _ in 0..MAX_RESTARTS {
         match release_at(context, progress, &target, waiting, &mut change).await {
             Err(Failure::TagMoved(commit)) => {
@@ -221,16 +223,21 @@ impl Run<'_> {
                     ));
                 }
                 Next::Release(completeness) => {
-                    let (decision, remedies) = self.with_reasons(observer, decision).await;
+                    let there = There::read(self.context, &self.target.tag).await?;
+                    let below = versions::previous_tag(&self.target.tag, &there.releases);
+                    let previous = self.previous_tag(below.as_ref(), &mut log);
+                    let (decision, remedies) = self.with_reasons(observer, decision, below.as_ref()).await;
                     let publisher = Publisher {
                         context: self.context,
                         progress: self.progress,
                         subject: self.subject(&remedies),
                         decision: &decision,
                         completeness,
+                        previous,
                         newest_signal: observer.evidence().newest_signal,
                     };
-                    match publisher.publish(observer, |observer| self.decide(observer), change).await? {
+                    let published = publisher.publish(there, observer, |observer| self.decide(observer), change);
+                    match Box::pin(published).await? {
                         Published::Done(page) => {
                             self.progress.set_release(page);
                             return Ok(self.released(&decision, &remedies, completeness));
@@ -248,18 +255,25 @@ impl Run<'_> {
                         }
                     }
                 }
-                Next::Withhold => {
+                Next::Withhold | Next::NothingReady => {
                     observer.same_tag().await?;
-                    let (decision, remedies) = self.with_reasons(observer, decision).await;
-                    let fails = self.context.inputs.on_missing != OnMissing::None;
-                    let status = if fails { Status::Failed } else { Status::Partial };
-                    let reason = format!("missing: {}", missing(&decision.judgements));
+                    let there = There::read(self.context, &self.target.tag).await?;
+                    let below = versions::previous_tag(&self.target.tag, &there.releases);
+                    let (decision, remedies) = self.with_reasons(observer, decision, below.as_ref()).await;
+                    // No release is wanted, but one stands: that it was full and is no more is said all the same.
+                    if let Some(full) = standing_full(&there.releases, &self.target.tag, &self.target.commit) {
+                        self.progress.set_release(ReleasePage::of(full, *change));
+                        let refusal = Refusal::WouldLessen { url: full.html_url.clone() };
+                        return Ok(self.refused(&decision, &remedies, &refusal));
+                    }
+                    let (status, reason) = match (&decision.next, self.context.inputs.on_missing) {
+                        (Next::NothingReady, _) => (Status::Failed, "not one image is ready".to_owned()),
+                        (_, OnMissing::None) => {
+                            (Status::Partial, format!("missing: {}", missing(&decision.judgements)))
+                        }
+                        (_, _) => (Status::Failed, format!("missing: {}", missing(&decision.judgements))),
+                    };
                     return Ok(self.withheld(&decision, &remedies, status, &reason));
-                }
-                Next::NothingReady => {
-                    observer.same_tag().await?;
-                    let (decision, remedies) = self.with_reasons(observer, decision).await;
-                    return Ok(self.withheld(&decision, &remedies, Status::Failed, "not one image is ready"));
                 }
                 Next::Unknown => {
                     observer.same_tag().await?;
@@ -274,14 +288,35 @@ impl Run<'_> {
         }
     }
 
+    /// The tag that the changelog starts from; `below`: the highest full release below. Says it, and why.
+    fn previous_tag(&self, below: Option<&ReleaseTag>, log: &mut Log<'_>) -> Option<ReleaseTag> {
+        let (tag, given) = (&self.target.tag, self.context.inputs.previous_tag.as_ref());
+        log.previous_tag(match (given, below) {
+            (Some(given), _) => format!("changelog from {given}: the input `previous-tag` names it"),
+            (None, Some(below)) => format!("changelog from {below}: the highest full release below {tag}"),
+            (None, None) if tag.semver().is_none() => {
+                format!("changelog from the beginning: {tag} is not a semantic version, so none is below it")
+            }
+            (None, None) => format!("changelog from the beginning: there is no full release below {tag}"),
+        });
+        let previous = given.or(below).cloned();
+        self.progress.set_previous_tag(previous.clone());
+        previous
+    }
+
     /// Adds what is found out only when a decision has fallen: where an absent image stands instead, and how each missing
     /// one can be had.
-    async fn with_reasons(&self, observer: &mut Observer<'_>, decision: Decision) -> (Decision, Remedies) {
+    async fn with_reasons(
+        &self,
+        observer: &mut Observer<'_>,
+        decision: Decision,
+        below: Option<&ReleaseTag>,
+    ) -> (Decision, Remedies) {
         observer.look_elsewhere(&decision, &self.target.tag).await;
         let explained = Some(self.decide(observer)).filter(|explained| explained.next == decision.next);
         let decision = explained.unwrap_or(decision);
         let now = observer.now();
-        let remedies = remedies(self.context, self.target, &self.recipes, &decision.judgements, now).await;
+        let remedies = remedies(self.context, self.target, &self.recipes, &decision.judgements, below, now).await;
         self.progress.seen(&decision.judgements, observer.lives(), now);
         self.progress.known().remedies.clone_from(&remedies);
         (decision, remedies)
@@ -366,12 +401,20 @@ fn names(judgements: &[Judgement], is_named: impl Fn(&Judgement) -> bool) -> Str
 struct Log<'a> {
     context: &'a Context,
     said: BTreeMap<ServiceName, String>,
+    said_previous_tag: String,
     last: Instant,
 }
 
 impl<'a> Log<'a> {
     fn new(context: &'a Context) -> Self {
-        Self { context, said: BTreeMap::new(), last: Instant::now() }
+        Self { context, said: BTreeMap::new(), said_previous_tag: String::new(), last: Instant::now() }
+    }
+
+    fn previous_tag(&mut self, line: String) {
+        if self.said_previous_tag != line {
+            tracing::info!("{line}");
+            self.said_previous_tag = line;
+        }
     }
 
     fn changes(&mut self, judgements: &[Judgement]) {

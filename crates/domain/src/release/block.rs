@@ -168,6 +168,11 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// What stands in our block; `None` when there is none that can be told.
+    pub fn content(&self) -> Option<&'a str> {
+        self.span().map(|span| span.content)
+    }
+
     /// The changelog that stands in our block; `None` when there is none yet.
     pub fn changelog(&self) -> Option<&'a str> {
         let content = self.span()?.content;

@@ -7,6 +7,7 @@ use super::reason::{cure, verdict, why};
 use super::{Subject, pull_command};
 use crate::decide::{Judgement, Standing};
 use crate::image::platform_list;
+use crate::service::ServiceName;
 
 /// The most services of one release: as many workflow runs may be queued in ten seconds (GitHub, "Actions limits"), and the
 /// head of so many fits into a release body, whatever their names, beside the longest notes.
@@ -81,6 +82,13 @@ fn cause_and_cure(image: &Judgement, subject: Subject<'_>) -> String {
         let _ = writeln!(text, "> {}", inline(&last_good));
     }
     text
+}
+
+/// True when the table of `head` lists an image of `service` as one that is there.
+pub fn lists(head: &str, service: &ServiceName) -> bool {
+    // Whatever the form of the table, the row of an image that is there goes on with code: the pull command or the digest.
+    let row = format!("| {service} | `");
+    head.lines().any(|line| line.starts_with(&row))
 }
 
 fn table(judgements: &[Judgement]) -> String {

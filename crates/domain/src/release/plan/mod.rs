@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use super::block::{BODY_LIMIT, Body, Content, Line, LineStatus};
 use super::page::{Asset, Release};
 use crate::image::{Digest, hex};
+use crate::render::body;
 use crate::repository::CommitSha;
+use crate::service::ServiceName;
 use crate::version::ReleaseTag;
 
 /// What is kept of a body beside a file that is folded in it: the machine line, our words, some of the changelog.
@@ -44,8 +46,12 @@ pub struct Wanted {
     pub full_changelog_url: String,
     /// The files that a full release carries; on a partial one they are taken away.
     pub lock_files: Vec<LockFile>,
+    /// The optional services whose images are not ready.
+    pub left_out: Vec<ServiceName>,
     /// When the newest signal was written: what completed a release that was partial. `None` without signals.
-    pub completed_at: Option<Timestamp>,
+    pub newest_signal: Option<Timestamp>,
+    /// When this was decided: what completed it where no signal did.
+    pub decided_at: Timestamp,
 }
 
 /// A file that pins the images.
@@ -55,6 +61,27 @@ pub struct LockFile {
     pub name: String,
     /// Its content.
     pub text: String,
+}
+
+/// How a file of a release changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssetChange {
+    /// There is none of its name.
+    Added,
+    /// Another content stands under its name.
+    Replaced,
+    /// It belongs to full releases only.
+    Removed,
+}
+
+impl std::fmt::Display for AssetChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Added => "added",
+            Self::Replaced => "replaced",
+            Self::Removed => "removed",
+        })
+    }
 }
 
 /// The next write.
@@ -94,6 +121,14 @@ pub enum Step {
         /// The release.
         release: u64,
     },
+    /// A full release of the same commit stays as it is: it lists optional images that are not proven now. It is never
+    /// lessened; as what is optional never blocks, that is no failure either.
+    Keep {
+        /// The release.
+        release: u64,
+        /// The services of those images.
+        lists: Vec<ServiceName>,
+    },
     /// Nothing may be written.
     Refuse(Refusal),
 }
@@ -122,17 +157,16 @@ pub struct Fields {
 impl Step {
     /// True for the writes that announce something: what was proven is read once more before them.
     pub fn announces(&self, releases: &[Release]) -> bool {
+        let is_published = |asset: u64| {
+            let mut published = releases.iter().filter(|release| !release.draft);
+            published.any(|release| release.assets.iter().any(|there| there.id == asset))
+        };
         match self {
-            Self::Create(_) => true,
-            Self::Update { release, fields } => {
-                fields.draft == Some(false) || releases.iter().any(|there| there.id == *release && !there.draft)
-            }
-            Self::DeleteTwin(_)
-            | Self::Upload { .. }
-            | Self::DeleteAsset(_)
-            | Self::RenameAsset { .. }
-            | Self::Done { .. }
-            | Self::Refuse(_) => false,
+            // A draft too: a person may publish it by hand at any moment.
+            Self::Create(_) | Self::Update { .. } => true,
+            Self::Upload { release, .. } => releases.iter().any(|there| there.id == *release && !there.draft),
+            Self::DeleteAsset(id) | Self::RenameAsset { id, .. } => is_published(*id),
+            Self::DeleteTwin(_) | Self::Done { .. } | Self::Keep { .. } | Self::Refuse(_) => false,
         }
     }
 }
@@ -181,6 +215,14 @@ pub fn choose<'a>(releases: &'a [Release], tag: &ReleaseTag) -> Chosen<'a> {
     }
 }
 
+/// The published full release of `tag` at `commit`, by our line. It is never lessened.
+pub fn standing_full<'a>(releases: &'a [Release], tag: &ReleaseTag, commit: &CommitSha) -> Option<&'a Release> {
+    let Chosen::One(release) = choose(releases, tag) else { return None };
+    let body = Body::read(release.body());
+    let is_full = body.line().is_some_and(|line| line.status == LineStatus::Full && line.commit == *commit);
+    Some(release).filter(|release| is_full && !release.draft)
+}
+
 /// A draft bearing our block is ours, unless our block stands there as a guest.
 fn is_own(release: &Release) -> bool {
     let body = Body::read(release.body());
@@ -203,10 +245,15 @@ pub fn next_step(releases: &[Release], latest: Option<u64>, wanted: &Wanted) -> 
             return Step::Refuse(Refusal::SeveralDrafts { urls });
         }
     };
-    let line = Body::read(existing.body()).line().cloned();
-    let full_here = line.as_ref().is_some_and(|line| line.status == LineStatus::Full && line.commit == wanted.commit);
-    if full_here && !existing.draft && wanted.status == LineStatus::Partial {
-        return Step::Refuse(Refusal::WouldLessen { url: existing.html_url.clone() });
+    if let Some(full) = standing_full(releases, &wanted.tag, &wanted.commit) {
+        if wanted.status == LineStatus::Partial {
+            return Step::Refuse(Refusal::WouldLessen { url: full.html_url.clone() });
+        }
+        let is_listed = |service: &&ServiceName| lists(full, service);
+        let lists: Vec<ServiceName> = wanted.left_out.iter().filter(is_listed).cloned().collect();
+        if !lists.is_empty() {
+            return Step::Keep { release: full.id, lists };
+        }
     }
     if let Some(twin) = releases.iter().find(|release| is_twin(release, existing, &wanted.tag)) {
         return Step::DeleteTwin(twin.id);
@@ -232,6 +279,11 @@ pub fn next_step(releases: &[Release], latest: Option<u64>, wanted: &Wanted) -> 
         return Step::Update { release: existing.id, fields };
     }
     Step::Done { release: existing.id }
+}
+
+/// Whether the table of our block lists an image of this service.
+fn lists(release: &Release, service: &ServiceName) -> bool {
+    Body::read(release.body()).content().is_some_and(|content| body::lists(content, service))
 }
 
 fn can_be_latest(other: &Release, existing: &Release) -> bool {
@@ -274,7 +326,11 @@ impl Wanted {
         let published = existing.is_some_and(|release| !release.draft);
         let healed = line.filter(|line| line.commit == self.commit && self.status == LineStatus::Full);
         let completed = healed.and_then(|line| match line.status {
-            LineStatus::Partial => self.completed_at,
+            // A signal that is older than the partial release cannot have completed it.
+            LineStatus::Partial => {
+                let since = existing.and_then(|release| release.published_at);
+                Some(self.newest_signal.filter(|at| since.is_none_or(|since| *at >= since)).unwrap_or(self.decided_at))
+            }
             LineStatus::Full => line.completed,
         });
         let new_line = Line {
@@ -334,6 +390,22 @@ impl Wanted {
             );
         }
         head
+    }
+
+    /// What differs between the files of `existing` and those that should be there, by name; on an immutable release these
+    /// are the changes that cannot be made.
+    pub fn asset_changes(&self, existing: Option<&Release>) -> Vec<(&str, AssetChange)> {
+        let change = |file: &LockFile| {
+            let is_there = existing.is_some_and(|release| release.assets.iter().any(|asset| asset.name == file.name));
+            match (self.status, is_there) {
+                (LineStatus::Full, _) if existing.is_some_and(|release| file.stands(release)) => None,
+                (LineStatus::Full, true) => Some(AssetChange::Replaced),
+                (LineStatus::Full, false) => Some(AssetChange::Added),
+                (LineStatus::Partial, true) => Some(AssetChange::Removed),
+                (LineStatus::Partial, false) => None,
+            }
+        };
+        self.lock_files.iter().filter_map(|file| Some((file.name.as_str(), change(file)?))).collect()
     }
 
     /// Brings each file to where it should be.

@@ -18,7 +18,9 @@ fn wanted(status: LineStatus) -> Wanted {
         changelog: Some("* a change".into()),
         full_changelog_url: String::new(),
         lock_files: vec![LockFile { name: "images.lock.json".into(), text: "{}\n".into() }],
-        completed_at: Some("2026-11-23T12:00:00Z".parse().unwrap()),
+        left_out: vec![],
+        newest_signal: Some("2026-11-23T12:00:00Z".parse().unwrap()),
+        decided_at: "2026-11-23T12:00:30Z".parse().unwrap(),
     }
 }
 
@@ -36,7 +38,7 @@ fn apply(releases: &mut Vec<Release>, latest: &mut Option<u64>, step: &Step) {
             set(there, fields);
             if let Some(draft) = fields.draft {
                 assert!(!draft, "published never becomes a draft");
-                there.draft = draft;
+                (there.draft, there.published_at) = (draft, Some(Timestamp::UNIX_EPOCH));
             }
             match fields.latest {
                 Some(true) => *latest = Some(*release),
@@ -58,7 +60,7 @@ fn apply(releases: &mut Vec<Release>, latest: &mut Option<u64>, step: &Step) {
             let assets = releases.iter_mut().flat_map(|release| &mut release.assets);
             assets.filter(|asset| asset.id == *id).for_each(|asset| asset.name.clone_from(name));
         }
-        Step::Done { .. } | Step::Refuse(_) => panic!("no write"),
+        Step::Done { .. } | Step::Keep { .. } | Step::Refuse(_) => panic!("no write"),
     }
 }
 
@@ -74,7 +76,7 @@ fn run(releases: &mut Vec<Release>, latest: &mut Option<u64>, wanted: &Wanted) -
     let mut steps = Vec::new();
     loop {
         let step = next_step(releases, *latest, wanted);
-        if matches!(step, Step::Done { .. } | Step::Refuse(_)) {
+        if matches!(step, Step::Done { .. } | Step::Keep { .. } | Step::Refuse(_)) {
             return (steps, step);
         }
         apply(releases, latest, &step);
@@ -111,8 +113,76 @@ fn a_partial_release_heals_in_place() {
     assert!(!releases[0].prerelease && latest == Some(id));
     assert_eq!(releases[0].body().matches("* a change").count(), 1);
     assert!(releases[0].body().contains("completed at 2026-11-23 12:00:00 UTC"), "{}", releases[0].body());
-    let later = Wanted { completed_at: Some("2027-01-01T00:00:00Z".parse().unwrap()), ..wanted(LineStatus::Full) };
+    let later = Wanted { newest_signal: Some("2027-01-01T00:00:00Z".parse().unwrap()), ..wanted(LineStatus::Full) };
     assert_eq!(run(&mut releases, &mut latest, &later).0, [], "a later signal does not change when it was completed");
+}
+
+#[test]
+fn a_release_that_no_newer_signal_completed_was_completed_when_that_was_decided() {
+    for newest_signal in [None, Some("1969-12-31T23:59:59Z".parse().unwrap())] {
+        let (mut releases, mut latest) = (vec![], None);
+        run(&mut releases, &mut latest, &wanted(LineStatus::Partial));
+        let full = Wanted { newest_signal, ..wanted(LineStatus::Full) };
+        run(&mut releases, &mut latest, &full);
+        assert!(releases[0].body().contains("completed at 2026-11-23 12:00:30 UTC"), "{}", releases[0].body());
+        let later = Wanted { decided_at: "2027-01-01T00:00:00Z".parse().unwrap(), ..full };
+        assert_eq!(run(&mut releases, &mut latest, &later).0, [], "a later run does not change that");
+    }
+}
+
+#[test]
+fn all_that_people_may_see_is_announced() {
+    let published = release(7, "v1.0.0");
+    let draft = Release { draft: true, ..release(8, "v1.0.0") };
+    let fields = wanted(LineStatus::Full).fields(Some(&draft));
+    let update = |release| Step::Update { release, fields: Fields { draft: None, ..fields.clone() } };
+    let upload = |release| Step::Upload { release, name: "x".into(), text: String::new() };
+    let asset = |id| Asset { id, name: "x".into(), state: "uploaded".into(), size: 0, digest: None };
+    let releases =
+        [Release { assets: vec![asset(1)], ..published.clone() }, Release { assets: vec![asset(2)], ..draft.clone() }];
+    for (step, announces) in [
+        (Step::Create(fields.clone()), true),
+        (update(7), true),
+        (update(8), true),
+        (upload(7), true),
+        (upload(8), false),
+        (Step::DeleteAsset(1), true),
+        (Step::DeleteAsset(2), false),
+        (Step::RenameAsset { id: 1, name: "y".into() }, true),
+        (Step::DeleteTwin(8), false),
+    ] {
+        assert_eq!(step.announces(&releases), announces, "{step:?}");
+    }
+}
+
+#[test]
+fn the_files_that_differ_are_named() {
+    let (mut releases, mut latest) = (vec![], None);
+    let (full, partial) = (wanted(LineStatus::Full), wanted(LineStatus::Partial));
+    let other =
+        Wanted { lock_files: vec![LockFile { name: "images.lock.json".into(), text: "{ }\n".into() }], ..full.clone() };
+    assert_eq!(full.asset_changes(None), [("images.lock.json", AssetChange::Added)]);
+    assert_eq!(partial.asset_changes(None), []);
+    run(&mut releases, &mut latest, &full);
+    assert_eq!(full.asset_changes(releases.first()), []);
+    assert_eq!(other.asset_changes(releases.first()), [("images.lock.json", AssetChange::Replaced)]);
+    assert_eq!(partial.asset_changes(releases.first()), [("images.lock.json", AssetChange::Removed)]);
+}
+
+#[test]
+fn a_full_release_that_lists_an_optional_image_is_kept_when_that_is_lost() {
+    let (mut releases, mut latest) = (vec![], None);
+    let docs: ServiceName = "docs".parse().unwrap();
+    let listing = Wanted { head: "| docs | `docker pull x/docs:1` |".into(), ..wanted(LineStatus::Full) };
+    run(&mut releases, &mut latest, &listing);
+    let lost = Wanted { left_out: vec![docs.clone()], ..wanted(LineStatus::Full) };
+    let (steps, end) = run(&mut releases, &mut latest, &lost);
+    assert_eq!((steps, end), (vec![], Step::Keep { release: releases[0].id, lists: vec![docs.clone()] }));
+    let moved = Wanted { commit: "b".repeat(40).parse().unwrap(), ..lost.clone() };
+    assert!(matches!(next_step(&releases, latest, &moved), Step::Upload { .. } | Step::Update { .. }));
+    let mut never_listed = vec![];
+    run(&mut never_listed, &mut latest, &wanted(LineStatus::Full));
+    assert_eq!(next_step(&never_listed, latest, &lost), Step::Done { release: never_listed[0].id });
 }
 
 #[test]
