@@ -126,6 +126,29 @@ async fn one_bad_tag_does_not_keep_a_sweep_from_the_others_and_the_outputs_tell_
     assert!(!stage.release().draft, "v1.0.0 is released all the same");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sweep_tells_of_every_tag_in_the_log_and_in_the_summary() {
+    let mut stage = Stage::with("api");
+    stage.build("api");
+    let failed = tag_beside(&stage, "v1.1.0");
+    failed.fail("api");
+    let pending = tag_beside(&stage, "v1.2.0");
+    pending.pending("api");
+    let ended = stage.event("schedule", "{}").run().await;
+    assert_eq!((ended.exit, ended.output("status"), ended.output("tag")), (1, "failed", "v1.1.0"), "{}", ended.log);
+    for (scene, headline) in [
+        (&*stage, "full release, 1 images proven: https://github.com/octo/shop/releases/tag/v1.0.0"),
+        (&failed, "no release: not one image is ready"),
+        (&pending, "not decidable yet: api may still come; look again when a build ends"),
+    ] {
+        let title = format!("::group::{} at {}", scene.tag, &scene.commit[..7]);
+        let group = ended.log.split(&title).nth(1).unwrap_or_else(|| panic!("{title}: {}", ended.log));
+        assert!(group.split("::endgroup::").next().unwrap().contains(headline), "{}", ended.log);
+        assert_eq!(ended.summary.matches(&format!("## {}: ", scene.tag)).count(), 1, "{}", ended.summary);
+    }
+    assert_eq!(ended.log.matches("::group::").count(), ended.log.matches("::endgroup::").count(), "{}", ended.log);
+}
+
 fn thin(service: &str) -> String {
     format!(
         "on:\n  push:\n    tags: ['v*']\njobs:\n  build:\n    uses: ./.github/workflows/build-image.yml\n    with:\n      service-name: {service}\n"

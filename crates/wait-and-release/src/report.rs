@@ -18,13 +18,13 @@ use serde::Serialize;
 use crate::remedies::Remedies;
 use crate::target::Target;
 
-/// How a run ended, as the output `status` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// How a run ended, as the output `status` says it; the worse the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     Complete,
-    Partial,
     Pending,
+    Partial,
     Failed,
 }
 
@@ -65,6 +65,9 @@ pub(crate) struct Known {
     now: Option<Timestamp>,
     writing: bool,
     cancelled: bool,
+    /// The summaries of the tags that are done with; this one's is the last of them when `summarised`.
+    summaries: String,
+    summarised: bool,
 }
 
 /// What is known so far, shared with whoever has to report when the run is cancelled.
@@ -86,18 +89,36 @@ impl Progress {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A tag is being worked on; what was known of another is forgotten.
+    /// A tag is being worked on; what was known of another is forgotten, but for its summary.
     pub(crate) fn begin(&self, target: &Target, started: Timestamp) {
         let mut known = self.known();
-        let (writing, cancelled) = (known.writing, known.cancelled);
+        let before = std::mem::take(&mut *known);
+        let starts_over = before.target.is_some_and(|before| before.tag == target.tag);
         *known = Known {
             target: Some(target.clone()),
             started: Some(started),
             now: Some(started),
-            writing,
-            cancelled,
+            release: before.release.filter(|_| starts_over),
+            writing: before.writing,
+            cancelled: before.cancelled,
+            summaries: before.summaries,
             ..Known::default()
         };
+    }
+
+    /// One of several tags is done with.
+    pub(crate) fn end(&self, repository: (&Repository, &str), headline: &str) {
+        let mut known = self.known();
+        let summary = known.summary(Some(repository), headline);
+        known.summaries.push_str(&summary);
+        known.summarised = true;
+    }
+
+    /// The outputs tell of `told`; the summaries stay those of all tags.
+    pub(crate) fn tell_of(&self, told: Known) {
+        let mut known = self.known();
+        let summaries = std::mem::take(&mut known.summaries);
+        *known = Known { summaries, ..told };
     }
 
     pub(crate) fn seen(&self, judgements: &[Judgement], lives: &[Life], now: Timestamp) {
@@ -158,28 +179,8 @@ impl Progress {
         {
             self.console.error(None, &format!("cannot {error}"));
         }
-        let text = match (repository, &known.target) {
-            (Some((repository, repository_url)), Some(target)) => {
-                let subject = Subject {
-                    repository,
-                    repository_url,
-                    tag: &target.tag,
-                    commit: &target.commit,
-                    remedies: &known.remedies,
-                };
-                let started = known.started.unwrap_or(Timestamp::UNIX_EPOCH);
-                let report = Report {
-                    headline,
-                    release_url: known.release.as_ref().map(|page| page.url.as_str()).filter(|url| !url.is_empty()),
-                    started,
-                    ended: known.now.unwrap_or(started),
-                    lives: &known.lives,
-                };
-                summary(subject, &known.judgements, &report)
-            }
-            _ => format!("## {}\n", domain::render::markdown::inline(headline)),
-        };
-        if let Err(error) = outputs.summary(&text) {
+        let last = if known.summarised { String::new() } else { known.summary(repository, headline) };
+        if let Err(error) = outputs.summary(&format!("{}{last}", known.summaries)) {
             self.console.error(None, &format!("cannot {error}"));
         }
     }
@@ -215,6 +216,22 @@ impl<'a> Entry<'a> {
 }
 
 impl Known {
+    fn summary(&self, repository: Option<(&Repository, &str)>, headline: &str) -> String {
+        let (Some((repository, repository_url)), Some(target)) = (repository, &self.target) else {
+            return format!("## {}\n", domain::render::markdown::inline(headline));
+        };
+        let (tag, commit, remedies) = (&target.tag, &target.commit, &self.remedies);
+        let started = self.started.unwrap_or(Timestamp::UNIX_EPOCH);
+        let report = Report {
+            headline,
+            release_url: self.release.as_ref().map(|page| page.url.as_str()).filter(|url| !url.is_empty()),
+            started,
+            ended: self.now.unwrap_or(started),
+            lives: &self.lives,
+        };
+        summary(Subject { repository, repository_url, tag, commit, remedies }, &self.judgements, &report)
+    }
+
     fn outputs(&self, status: Status) -> Vec<(&'static str, String)> {
         fn json(value: &impl Serialize) -> String {
             serde_json::to_string(value).unwrap_or_default()

@@ -53,11 +53,17 @@ pub(crate) async fn run(context: &Context, progress: &Progress) -> Result<Ended,
     match targets(context).await? {
         Targets::One(target) => release(context, progress, target, context.waiting).await,
         Targets::Sweep(targets) => {
-            // The worst end is reported, the newest tag's among equals.
+            // The outputs tell of the worst end, the newest tag's among equals.
             let mut worst: Option<(Ended, Known)> = None;
             for target in targets {
-                let ended = release(context, progress, target, false).await.unwrap_or_else(Ended::from);
-                if worst.as_ref().is_none_or(|(known, _)| ended.exit > known.exit) {
+                let tag = target.tag.clone();
+                progress.console().group(&format!("{tag} at {}", target.commit.short()));
+                let mut ended = release(context, progress, target, false).await.unwrap_or_else(Ended::from);
+                progress.close(&ended.headline);
+                progress.console().end_group();
+                progress.end((&context.repository, &context.repository_url()), &ended.headline);
+                ended.headline = format!("{tag}: {}", ended.headline);
+                if worst.as_ref().is_none_or(|(worst, _)| (ended.exit, ended.status) > (worst.exit, worst.status)) {
                     worst = Some((ended, progress.known().clone()));
                 }
             }
@@ -65,7 +71,7 @@ pub(crate) async fn run(context: &Context, progress: &Progress) -> Result<Ended,
                 let nothing = "no tag carries a signal of ours without a full release: nothing to do";
                 return Ok(Ended::new(Status::Complete, 0, nothing));
             };
-            *progress.known() = known;
+            progress.tell_of(known);
             Ok(ended)
         }
     }
