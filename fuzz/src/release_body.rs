@@ -92,7 +92,7 @@ fn settle(page: &mut Release, latest: &mut Option<u64>, wanted: &Wanted) -> bool
                 *latest = latest.or(fields.latest.filter(|latest| *latest).map(|_| release));
                 set(page, fields);
             }
-            Step::Done { .. } => return true,
+            Step::Done { .. } | Step::Keep { .. } => return true,
             Step::Refuse(Refusal::WouldLessen { .. }) => {
                 let line = Body::read(page.body()).line().cloned().unwrap();
                 assert!(!page.draft && line.status == LineStatus::Full && wanted.status == LineStatus::Partial);
@@ -168,7 +168,9 @@ fn wanted(status: LineStatus, notes: &str, class: &str, changelog: &str) -> Want
         changelog: (!changelog.is_empty()).then(|| changelog.to_owned()),
         full_changelog_url: "https://github.com/octo/shop/commits/v1.0.0".into(),
         lock_files: Vec::new(),
-        completed_at: None,
+        left_out: Vec::new(),
+        newest_signal: None,
+        decided_at: Timestamp::UNIX_EPOCH,
         commit: commit.clone(),
         tag: tag.clone(),
     }

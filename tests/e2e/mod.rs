@@ -3,6 +3,7 @@
 
 mod differential;
 mod image;
+mod kills;
 mod network;
 mod place;
 mod program;

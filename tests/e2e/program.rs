@@ -1,6 +1,7 @@
 //! The real `wait-and-release`, built by cargo or taken from its image, and started as a runner starts it.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -147,7 +148,7 @@ impl Step {
     async fn process(&self) -> tokio::process::Command {
         let Some(image) = Environment::capture().get("E2E_IMAGE").map(ToOwned::to_owned) else {
             let mut process = tokio::process::Command::new(binary().await);
-            process.env_clear().envs(&self.variables).current_dir(self.folder.path());
+            process.env_clear().envs(&self.variables).current_dir(self.folder.path()).kill_on_drop(true);
             return process;
         };
         let folder = self.folder.path().display().to_string();
@@ -164,14 +165,24 @@ impl Step {
         ]);
         docker.args(["--entrypoint", "/wait-and-release"]).envs(&self.variables);
         docker.args(self.variables.keys().flat_map(|name| ["--env", name])).arg(image);
+        docker.kill_on_drop(true);
         docker
+    }
+
+    /// Runs the step until `reached`, then kills its process in the way that no process notices (SIGKILL).
+    pub(crate) async fn run_until_killed(&self, reached: impl Future<Output = ()>) {
+        let mut process = self.process().await.stdout(Stdio::null()).spawn().unwrap();
+        tokio::select! {
+            status = process.wait() => panic!("it ended by itself: {status:?}"),
+            () = reached => process.kill().await.unwrap(),
+        }
+        let status = process.wait().await.unwrap();
+        assert_eq!(status.signal(), Some(9), "{status}");
     }
 
     /// Runs the step to its end.
     pub(crate) async fn run(&self) -> Ended {
-        let mut process = self.process().await;
-        process.kill_on_drop(true);
-        let output = process.output().await.unwrap();
+        let output = self.process().await.output().await.unwrap();
         let log = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let exit = output.status.code().unwrap_or_else(|| panic!("{}: {log}", output.status));
         let read = |file: &str| std::fs::read_to_string(self.path(file)).unwrap();
