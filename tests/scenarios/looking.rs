@@ -149,6 +149,21 @@ async fn a_sweep_tells_of_every_tag_in_the_log_and_in_the_summary() {
     assert_eq!(ended.log.matches("::group::").count(), ended.log.matches("::endgroup::").count(), "{}", ended.log);
 }
 
+#[tokio::test(start_paused = true)]
+async fn of_a_sweep_that_ends_well_the_outputs_tell_of_the_partial_release() {
+    let mut stage = Stage::with("api web");
+    stage.build("api");
+    stage.fail("web");
+    for tag in ["v0.9.0", "v1.1.0"] {
+        let full = tag_beside(&stage, tag);
+        full.build("api");
+        full.build("web");
+    }
+    let ended = stage.event("schedule", "{}").run().await;
+    assert_eq!((ended.exit, ended.output("status"), ended.output("tag")), (0, "partial", "v1.0.0"), "{}", ended.log);
+    assert_eq!(ended.output("release-id"), stage.release().id.to_string());
+}
+
 fn thin(service: &str) -> String {
     format!(
         "on:\n  push:\n    tags: ['v*']\njobs:\n  build:\n    uses: ./.github/workflows/build-image.yml\n    with:\n      service-name: {service}\n"
