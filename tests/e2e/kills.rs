@@ -65,6 +65,8 @@ async fn a_process_that_is_killed_at_any_write_is_healed_by_the_next() {
         clean.push(service, &clean.image(service)).await;
     }
     step(&clean).run().await.is("complete", 0);
+    let release = clean.scene.release();
+    assert!(!release.draft && release.asset("images.lock.json").is_some(), "{release:?}");
     let mut stories = JoinSet::new();
     for write in WRITES {
         for answer in [Answer::Hang, Answer::Late(Duration::from_secs(3600))] {
