@@ -52,7 +52,7 @@ fn host_of(uri: &Uri) -> Option<String> {
 }
 
 /// Where each customer has a name of their own: a sibling there is a stranger. Tokens come from the registry's own host
-/// (Azure Container Registry, "Registry names"; JFrog, "Artifactory cloud"; Amazon ECR, "Registry").
+/// (Azure Container Registry, "Registry names"; `JFrog`, "Artifactory cloud"; Amazon ECR, "Registry").
 const SHARED: [&str; 5] = ["azurecr.io", "azurecr.cn", "azurecr.us", "jfrog.io", "amazonaws.com"];
 
 /// True when `host` is the registry's own host, below it, or on its parent domain, as `auth.docker.io` and `gitlab.com`
