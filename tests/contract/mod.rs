@@ -47,10 +47,13 @@ fn the_readme_lists_every_output_and_no_other() {
 
 #[test]
 fn the_code_reads_every_input_and_no_other() {
-    let code = read("crates/wait-and-release/src/inputs.rs");
-    let raw = code.split("struct Raw {").nth(1).unwrap().split("\n}").next().unwrap();
-    let names: BTreeSet<String> =
-        raw.lines().filter_map(|line| Some(line.trim().split_once(':')?.0.replace('_', "-"))).collect();
+    let read_by = |path: &str| -> BTreeSet<String> {
+        let code = read(path);
+        let raw = code.split("struct Raw {").nth(1).unwrap().split("\n}").next().unwrap();
+        raw.lines().filter_map(|line| Some(line.trim().split_once(':')?.0.replace('_', "-"))).collect()
+    };
+    let mut names = read_by("crates/wait-and-release/src/inputs.rs");
+    names.extend(read_by("crates/action/src/connection.rs"));
     assert_eq!(names, declared("inputs").into_keys().collect());
 }
 

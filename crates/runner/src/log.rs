@@ -10,8 +10,8 @@ use crate::Console;
 
 /// The crates of this workspace. What others log goes to the debug log when they warn, and nowhere otherwise: their
 /// details may quote requests.
-const OURS: [&str; 8] =
-    ["build_and_signal", "domain", "github", "registry", "runner", "sim", "transport", "wait_and_release"];
+const OURS: [&str; 9] =
+    ["action", "build_and_signal", "domain", "github", "registry", "runner", "sim", "transport", "wait_and_release"];
 
 /// The layer: ERROR and WARN are annotations with the field `title` as their title, INFO is a line, DEBUG a debug line,
 /// TRACE nothing. Fields other than `title` and the message follow as `name=value`.

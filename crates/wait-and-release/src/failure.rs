@@ -29,6 +29,15 @@ pub(crate) enum Failure {
     NeverSettled(String),
 }
 
+impl From<action::TagError> for Failure {
+    fn from(error: action::TagError) -> Self {
+        match error {
+            action::TagError::BadInput(why) => Self::BadInput(why),
+            action::TagError::GitHub(error) => Self::GitHub(error),
+        }
+    }
+}
+
 impl Failure {
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {

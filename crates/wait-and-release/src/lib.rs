@@ -1,17 +1,15 @@
 //! `wait-and-release`: looks at the registry and at the signals until it can decide, then publishes one GitHub release.
 //!
 //! inputs → observe → decide → act → render → outputs. `inputs`: what the workflow asks for. `target`: which tag.
-//! `discover`: which services. `credentials`: whom each registry is asked as. `observe`: reads the world. `domain::decide`: decides. `publish`: writes. `report`: outputs
+//! `discover`: which services. `observe`: reads the world. `domain::decide`: decides. `publish`: writes. `report`: outputs
 //! and summary. `run`: the loop.
 
 mod context;
-mod credentials;
 mod discover;
 mod failure;
 mod inputs;
 mod observe;
 mod pace;
-mod patience;
 mod publish;
 mod remedies;
 mod report;

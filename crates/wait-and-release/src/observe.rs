@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::pace::Pace;
-use crate::patience::{self, Patience};
 use crate::target::Target;
+use action::{self, Patience};
 
 /// The least time between two reads of the signals.
 const SIGNALS_INTERVAL: Duration = Duration::from_secs(15);
@@ -120,7 +120,7 @@ impl<'a> Observer<'a> {
             looks: JoinSet::new(),
             signals_due: now,
             signals_read: false,
-            signals_patience: Patience::new(patience::limit(waiting, context.inputs.timeout)),
+            signals_patience: Patience::new(context.patience_when(waiting)),
             other_runs_due: None,
         }
     }

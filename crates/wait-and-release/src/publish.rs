@@ -19,8 +19,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::inputs::Changelog;
 use crate::observe::Observer;
-use crate::patience::Patience;
 use crate::report::{Change, Progress, ReleasePage};
+use action::Patience;
 
 /// More writes than any release needs; a page that asks for more is being changed by somebody else.
 const MAX_STEPS: usize = 30;

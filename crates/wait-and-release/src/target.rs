@@ -1,11 +1,12 @@
 //! Which tag this run is for: from the input, else from the event. Never "the latest tag", never a branch of that name.
 
+use action::{Named, named, tag_named, tag_of_version};
 use domain::release::versions;
 use domain::repository::CommitSha;
 use domain::signal::Signals;
 use domain::version::ReleaseTag;
 use jiff::Timestamp;
-use runner::{Event, Runner, WorkflowRun};
+use runner::WorkflowRun;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -33,78 +34,24 @@ pub(crate) enum Targets {
     Sweep(Vec<Target>),
 }
 
-/// Where a tag's name came from.
-enum Named {
-    Tag(String, &'static str),
-    Version(String),
-    Run(WorkflowRun),
-    Nothing,
-}
-
-fn named(input: Option<&ReleaseTag>, runner: &Runner, event: &Event) -> Named {
-    let ref_tag = || runner.git_ref.as_deref().and_then(|name| name.strip_prefix("refs/tags/"));
-    let payload = event.client_payload.as_ref();
-    let filled = |text: &&String| !text.trim().is_empty();
-    if let Some(tag) = input {
-        Named::Tag(tag.to_string(), "the input `tag`")
-    } else if let Some(tag) = event.inputs.get("tag").filter(filled) {
-        Named::Tag(tag.trim().to_owned(), "the dispatch input `tag`")
-    } else if let Some(tag) = payload.and_then(|payload| payload.tag.as_ref()).filter(filled) {
-        Named::Tag(tag.clone(), "client_payload.tag")
-    } else if let Some(version) = payload.and_then(|payload| payload.version.as_ref()).filter(filled) {
-        Named::Version(version.clone())
-    } else if let Some(tag) = event.release_tag.as_ref().filter(filled) {
-        Named::Tag(tag.clone(), "release.tag_name")
-    } else if let Some(tag) = ref_tag() {
-        Named::Tag(tag.to_owned(), "GITHUB_REF")
-    } else if let Some(run) = &event.workflow_run {
-        Named::Run(run.clone())
-    } else {
-        Named::Nothing
-    }
-}
-
 /// Finds the tag, which must exist as `refs/tags/<tag>`, and peels it to its commit.
 pub(crate) async fn targets(context: &Context) -> Result<Targets, Failure> {
     let (name, source) = match named(context.inputs.tag.as_ref(), &context.runner, &context.event) {
         Named::Tag(name, source) => (name, source),
-        Named::Version(version) => return version_target(&version, context).await.map(Targets::One),
+        Named::Version(version) => {
+            let (tag, commit) = tag_of_version(context, &version, context.patience()).await?;
+            return Ok(Targets::One(Target { tag, commit, triggered: None }));
+        }
         Named::Run(run) => return run_target(&run, context).await,
         Named::Nothing => return sweep(context).await.map(Targets::Sweep),
     };
-    let tag: ReleaseTag = name.parse().map_err(|error| Failure::BadInput(format!("`tag` (from {source}): {error}")))?;
-    let Some(commit) = commit_of(&tag, context).await? else {
-        return Err(Failure::BadInput(format!(
-            "`tag` (from {source}): there is no tag {tag} in {}: push it first, or name one that exists",
-            context.repository
-        )));
-    };
+    let (tag, commit) = tag_named(context, (&name, source), context.patience()).await?;
     Ok(Targets::One(Target { tag, commit, triggered: None }))
 }
 
 /// The commit of a tag; `None` when there is no such tag.
 async fn commit_of(tag: &ReleaseTag, context: &Context) -> Result<Option<CommitSha>, Failure> {
-    Ok(context.patiently(async || context.github.tag(tag.as_str()).await).await?)
-}
-
-/// `client_payload.version`: the tag is `v{version}` or `{version}`, whichever exists.
-async fn version_target(version: &str, context: &Context) -> Result<Target, Failure> {
-    let mut found = Vec::new();
-    for name in [format!("v{version}"), version.to_owned()] {
-        let tag: ReleaseTag =
-            name.parse().map_err(|error| Failure::BadInput(format!("`client_payload.version`: {error}")))?;
-        if let Some(commit) = commit_of(&tag, context).await? {
-            found.push(Target { tag, commit, triggered: None });
-        }
-    }
-    let shown = transport::printable(version, 100);
-    match (found.pop(), found.pop()) {
-        (Some(one), None) => Ok(one),
-        (Some(_), Some(_)) => Err(Failure::BadInput(format!(
-            "`client_payload.version`: both v{shown} and {shown} are tags: send client_payload.tag"
-        ))),
-        (None, _) => Err(Failure::BadInput(format!("`client_payload.version`: neither v{shown} nor {shown} is a tag"))),
-    }
+    Ok(action::commit_of(context, tag, context.patience()).await?)
 }
 
 /// A run that ended. It names a tag when it was a push of that tag, or a dispatch at it; otherwise it ran for a branch.

@@ -4,14 +4,14 @@
 use domain::image::Host;
 use registry::{Login, Secret};
 
-use crate::context::Context;
+use crate::session::Session;
 
 /// The host that the actor and the token are used for.
 const GHCR: &str = "ghcr.io";
 
-impl Context {
+impl Session {
     /// Finds the credentials of each host that was not met yet, and hands them to the registry client.
-    pub(crate) async fn sign_in(&self, hosts: impl Iterator<Item = &Host>) {
+    pub async fn sign_in(&self, hosts: impl Iterator<Item = &Host>) {
         for host in hosts {
             if !self.met.lock().await.insert(host.api_authority().to_owned()) {
                 continue;
@@ -27,7 +27,7 @@ impl Context {
 
     async fn login(&self, host: &Host) -> Option<Login> {
         let is_host = |other: &Host| other.api_authority() == host.api_authority();
-        if let Some(line) = self.inputs.registry_auth.iter().find(|line| is_host(&line.host)) {
+        if let Some(line) = self.connection.registry_auth.iter().find(|line| is_host(&line.host)) {
             return Some(Login::new(&line.username, line.password.clone(), "registry-auth"));
         }
         if let Some(docker) = &self.docker {
@@ -43,7 +43,7 @@ impl Context {
         }
         // GHCR looks at the password alone; some user name must stand there.
         let actor = self.runner.actor.as_deref().unwrap_or("github-actions");
-        let token = || Login::new(actor, self.inputs.token_secret.clone(), "the actor and token");
+        let token = || Login::new(actor, self.connection.token_secret.clone(), "the actor and token");
         (host.as_str() == GHCR).then(token)
     }
 }
