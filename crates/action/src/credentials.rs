@@ -25,7 +25,8 @@ impl Session {
         }
     }
 
-    async fn login(&self, host: &Host) -> Option<Login> {
+    /// The credentials of `host`; `None` = it is asked anonymously.
+    pub async fn login(&self, host: &Host) -> Option<Login> {
         let is_host = |other: &Host| other.api_authority() == host.api_authority();
         if let Some(line) = self.connection.registry_auth.iter().find(|line| is_host(&line.host)) {
             return Some(Login::new(&line.username, line.password.clone(), "registry-auth"));

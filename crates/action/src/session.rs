@@ -149,6 +149,12 @@ impl Session {
         format!("{}/{}", self.server_url, self.repository)
     }
 
+    /// The page of this attempt of the workflow run, which a signal links to; `None` outside one.
+    pub fn run_url(&self) -> Option<String> {
+        let attempt = self.runner.run_attempt.unwrap_or(1);
+        self.runner.run_id.map(|id| format!("{}/actions/runs/{id}/attempts/{attempt}", self.repository_url()))
+    }
+
     /// When this run started, by GitHub's clock: known after GitHub's first answer.
     pub fn started(&self) -> Timestamp {
         let now = self.github.now().unwrap_or(Timestamp::UNIX_EPOCH);

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::image::{Digest, Platform, platform_list};
-use crate::repository::Repository;
+use crate::decide::Proof;
+use crate::image::{Digest, ImageReference, Platform, platform_list};
+use crate::repository::{CommitSha, Repository};
 use crate::service::ServiceName;
 use crate::version::ReleaseTag;
 
@@ -54,6 +55,46 @@ pub fn context(tag: &ReleaseTag, service: &ServiceName) -> String {
 pub fn describe_success(digest: &Digest, platforms: &[Platform]) -> String {
     let full = format!("{digest} {}", platform_list(platforms));
     if platforms.is_empty() || full.chars().count() > DESCRIPTION_LIMIT { digest.to_string() } else { full }
+}
+
+/// What a `repository_dispatch` of type `image-built` says (version 1): a wake-up call, with what the sender knows. Whoever
+/// reads it believes none of it, and reads the tag, the statuses and the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatch<'a> {
+    /// The service that was built.
+    pub service: &'a ServiceName,
+    /// The tag.
+    pub tag: &'a ReleaseTag,
+    /// The tag's commit.
+    pub commit: &'a CommitSha,
+    /// The image by its first tag.
+    pub image: &'a ImageReference,
+    /// What was proven of it; `None` when the build failed.
+    pub proof: Option<&'a Proof>,
+    /// `success`, `failure` or `error`.
+    pub result: &'a str,
+    /// Number, attempt and page of the workflow run; `None` outside one.
+    pub run: Option<(u64, u64, String)>,
+}
+
+impl Dispatch<'_> {
+    /// The `client_payload`: the ten keys that GitHub takes at most (REST API, "Create a repository dispatch event").
+    pub fn to_json(&self) -> serde_json::Value {
+        let run =
+            self.run.as_ref().map(|(id, attempt, url)| serde_json::json!({ "id": id, "attempt": attempt, "url": url }));
+        serde_json::json!({
+            "schema": 1,
+            "service": self.service.as_str(),
+            "version": self.tag.version(),
+            "tag": self.tag.as_str(),
+            "sha": self.commit.as_str(),
+            "image": self.image.to_string(),
+            "digest": self.proof.map(|proof| proof.digest.as_str()),
+            "platforms": self.proof.map(|proof| proof.platforms.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            "result": self.result,
+            "run": run,
+        })
+    }
 }
 
 /// One attempt of one workflow run of this repository.

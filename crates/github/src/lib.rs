@@ -16,4 +16,4 @@ mod write;
 pub use client::{GitHub, Settings, Token};
 pub use error::Error;
 pub use read::{About, CommitLine, Run, WorkflowFile};
-pub use write::{MakeLatest, NewRelease, NewStatus, ReleaseChange};
+pub use write::{CreatedStatus, MakeLatest, NewRelease, NewStatus, ReleaseChange};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::release::page::{Asset, Release};
 use domain::repository::CommitSha;
-use domain::signal::{CommitStatus, StatusState};
+use domain::signal::StatusState;
 use http::{HeaderValue, Method, Uri};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
@@ -104,6 +104,13 @@ pub struct NewStatus {
     pub target_url: Option<String>,
 }
 
+/// A commit status that was set (REST API, "Create a commit status").
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CreatedStatus {
+    /// The statuses of the commit in the API.
+    pub url: String,
+}
+
 impl GitHub {
     /// Makes a release.
     pub async fn create_release(&self, release: &NewRelease) -> Result<Release, Error> {
@@ -164,7 +171,7 @@ impl GitHub {
     }
 
     /// Sets a status on a commit. A commit takes 1000 of one context (REST API, "Create a commit status").
-    pub async fn create_status(&self, commit: &CommitSha, status: &NewStatus) -> Result<CommitStatus, Error> {
+    pub async fn create_status(&self, commit: &CommitSha, status: &NewStatus) -> Result<CreatedStatus, Error> {
         let what = format!("set the status {} on commit {}", status.context, commit.short());
         let uri = self.url(&["statuses", commit.as_str()], &[], &what)?;
         let state = match status.state {

@@ -48,6 +48,11 @@ impl Login {
         &self.source
     }
 
+    /// User name and password as docker's `config.json` keeps them: not to be printed.
+    pub fn docker_auth(&self) -> String {
+        self.encoded()
+    }
+
     /// The value of an `Authorization` header (RFC 7617, 2).
     pub(crate) fn basic(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Basic {}", self.encoded())).ok()?;

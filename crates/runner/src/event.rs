@@ -24,6 +24,11 @@ pub struct Event {
     pub release_tag: Option<String>,
     /// `workflow_run`: the run that was started or ended.
     pub workflow_run: Option<WorkflowRun>,
+    /// Whether only some people see the repository; `None` when the event does not say.
+    pub private: Option<bool>,
+    /// Whether a pull request comes from another repository. The token of its runs can only read (GitHub, "Events that trigger
+    /// workflows", `pull_request`).
+    pub from_fork: bool,
 }
 
 /// What the sender of a `repository_dispatch` said.
@@ -115,6 +120,10 @@ impl Event {
             }),
             release_tag: text(&payload["release"]["tag_name"]),
             workflow_run: workflow_run(&payload["workflow_run"]),
+            private: payload["repository"]["private"].as_bool(),
+            from_fork: payload["pull_request"]["head"]["repo"]["fork"].as_bool() == Some(true)
+                || text(&payload["pull_request"]["head"]["repo"]["full_name"])
+                    .is_some_and(|head| text(&payload["repository"]["full_name"]).is_some_and(|base| base != head)),
         }
     }
 }

@@ -36,6 +36,10 @@ pub struct Runner {
     pub actor: Option<String>,
     /// `RUNNER_DEBUG=1`: somebody re-ran the job with debug logging.
     pub debug: bool,
+    /// `GITHUB_WORKSPACE`: where the repository is checked out.
+    pub workspace: Option<PathBuf>,
+    /// `RUNNER_TEMP`: a folder that goes away with the job.
+    pub temp: Option<PathBuf>,
     /// `GITHUB_OUTPUT`, where step outputs are appended.
     pub output_path: Option<PathBuf>,
     /// `GITHUB_STEP_SUMMARY`, where the job summary is appended.
@@ -64,6 +68,8 @@ impl Runner {
             workflow_path: environment.get("GITHUB_WORKFLOW_REF").and_then(workflow_path),
             actor: text("GITHUB_ACTOR"),
             debug: environment.get("RUNNER_DEBUG") == Some("1"),
+            workspace: path("GITHUB_WORKSPACE"),
+            temp: path("RUNNER_TEMP"),
             output_path: path("GITHUB_OUTPUT"),
             summary_path: path("GITHUB_STEP_SUMMARY"),
             state_path: path("GITHUB_STATE"),

@@ -106,7 +106,7 @@ impl Moment<'_> {
         };
         match &self.image.sight {
             None => Shown::NotLooked,
-            Some(Sight::Image(facts)) => match check(facts, signalled, self.rules) {
+            Some(Sight::Image(facts)) => match check(facts, signalled, self.rules.origin()) {
                 Check::Proven(proof) => Shown::Proven(proof),
                 Check::Flawed(flaw) => Shown::Flawed(flaw),
                 Check::LookAgain => Shown::NotLooked,

@@ -27,6 +27,7 @@ use crate::service::ServiceName;
 use crate::signal::{RunAttempt, ServiceSignals, SignalState};
 
 pub use image::judge;
+pub use proof::{Origin, prove};
 pub use release::decide;
 
 /// After a success signal, how many looks of this run must have missed the image before that is final.

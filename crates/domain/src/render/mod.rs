@@ -1,9 +1,10 @@
 //! Every text that a person reads. Values in, text out; nothing here decides.
 //!
 //! `markdown`: how text that is not ours is made harmless. `reason`: why an image has its verdict, and the cure.
-//! `body`: the head of the release page. `summary`: the job summary. `log`: the lines of the log.
+//! `body`: the head of the release page. `summary`: the job summary of a release, `build`: of a build. `log`: the lines of the log.
 
 pub mod body;
+pub mod build;
 pub mod log;
 pub mod markdown;
 pub mod reason;

@@ -43,6 +43,11 @@ fn build_ended(judgement: &Judgement, class: &str, image_there: bool, redo_possi
     text
 }
 
+/// What is wrong with an image that was built: plain text of one line. It may hold text from the network.
+pub fn wrong(flaw: &Flaw) -> String {
+    self::flaw(flaw, false)
+}
+
 fn flaw(flaw: &Flaw, signalled: bool) -> String {
     let text = match flaw {
         Flaw::Absent { elsewhere: None } => "the registry does not have it".to_owned(),

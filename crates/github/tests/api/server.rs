@@ -133,6 +133,6 @@ pub(crate) fn run(id: u64, status: &str) -> Value {
 pub(crate) fn commit_status(id: u64) -> Value {
     json!({
         "id": id, "context": "release/v1.2.3/api", "state": "success", "description": null, "target_url": null,
-        "created_at": "2026-09-04T11:00:00Z",
+        "url": format!("https://api.github.com/repos/octo/shop/statuses/{SHA}"), "created_at": "2026-09-04T11:00:00Z",
     })
 }

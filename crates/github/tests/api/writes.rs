@@ -129,7 +129,10 @@ async fn a_status_and_a_dispatch_are_sent_as_documented() {
         description: "cancelled".into(),
         target_url: Some("https://github.com/x".into()),
     };
-    assert_eq!(github.create_status(&SHA.parse().unwrap(), &status).await.unwrap().id, 1);
+    assert_eq!(
+        github.create_status(&SHA.parse().unwrap(), &status).await.unwrap().url,
+        format!("https://api.github.com/repos/octo/shop/statuses/{SHA}")
+    );
     github.dispatch("image-built", &json!({"schema": 1})).await.unwrap();
     assert_eq!(log.lines(), [format!("POST {BASE}/statuses/{SHA}"), format!("POST {BASE}/dispatches")]);
     let sent = json!({

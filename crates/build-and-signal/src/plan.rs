@@ -1,0 +1,221 @@
+//! What will be built: inputs and facts → names, labels, cache, and the exact arguments of buildx. Pure.
+//!
+//! There are two calls. The first builds and keeps the result in the builder's cache; the second, after the tag was read once
+//! more, finds everything there and pushes. So nothing is pushed when the tag moved meanwhile, a push that is tried again
+//! builds nothing again, and a failure belongs to one of the two.
+
+use domain::image::{ImageError, ImageReference, ImageTag, Platform, platform_list};
+use domain::repository::{CommitSha, Repository};
+use domain::template::Values;
+use domain::version::ReleaseTag;
+use jiff::Timestamp;
+
+use crate::inputs::{Cache, ExtraTag, Inputs, OWN_LABELS, Provenance};
+
+/// What the plan has to know beside the inputs.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts<'a> {
+    /// The repository that is built.
+    pub(crate) repository: &'a Repository,
+    /// The address of its pages, without a trailing `/`.
+    pub(crate) repository_url: &'a str,
+    /// The tag; `None` in a build that is not pushed.
+    pub(crate) tag: Option<&'a ReleaseTag>,
+    /// The commit that is built; `None` when nobody knows.
+    pub(crate) commit: Option<&'a CommitSha>,
+    /// When it is built.
+    pub(crate) now: Timestamp,
+    /// The page of this attempt of the workflow run, which names the builder in the provenance; `None` outside a runner.
+    pub(crate) run_url: Option<&'a str>,
+    /// Whether everybody sees the repository.
+    pub(crate) public: bool,
+    /// Whether the run is of a branch.
+    pub(crate) on_branch: bool,
+    /// Whether the runner offers its cache service.
+    pub(crate) has_cache_service: bool,
+}
+
+/// What will be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// The image by each of its tags; the first is the service's own. Empty in a build that is not pushed and has no tag.
+    pub(crate) images: Vec<ImageReference>,
+    /// The arguments of the call that builds, without those that say where the result goes.
+    pub(crate) build: Vec<String>,
+    /// What the call that pushes has beside them.
+    pub(crate) push: Vec<String>,
+    /// What the last call has beside them: where the cache is written.
+    pub(crate) cache_to: Vec<String>,
+    /// Where the build context is.
+    pub(crate) context: String,
+    /// The environment of both calls: secrets by the name that the arguments give them.
+    pub(crate) secrets: Vec<(String, String)>,
+    /// Whether the cache is read from GitHub's cache service.
+    pub(crate) reads_cache_service: bool,
+}
+
+/// Arguments that would build again what the first call built.
+const BUILD_ONLY: [&str; 3] = ["--no-cache", "--no-cache-filter", "--pull"];
+
+impl Plan {
+    /// Makes the plan.
+    ///
+    /// # Errors
+    /// When the names make no image reference: all of them.
+    pub(crate) fn new(inputs: &Inputs, facts: &Facts<'_>) -> Result<Self, Vec<String>> {
+        let images = match facts.tag {
+            Some(tag) => images(inputs, Values { repository: facts.repository, tag, service: Some(&inputs.service) })?,
+            None => Vec::new(),
+        };
+        let mut build = vec!["--file".to_owned(), inputs.dockerfile.display().to_string()];
+        let mut option = |name: &str, value: String| build.extend([name.to_owned(), value]);
+        if let Some(platforms) = &inputs.platforms {
+            option("--platform", platform_list(platforms));
+        }
+        if let Some(target) = &inputs.target {
+            option("--target", target.clone());
+        }
+        inputs.build_args.iter().for_each(|argument| option("--build-arg", argument.clone()));
+        inputs.build_contexts.iter().for_each(|context| option("--build-context", context.clone()));
+        for (id, path) in &inputs.secret_files {
+            option("--secret", format!("id={id},src={}", path.display()));
+        }
+        let mut secrets = Vec::new();
+        for (number, secret) in inputs.secrets.iter().enumerate() {
+            let variable = format!("BUILD_SECRET_{number}");
+            option("--secret", format!("id={},env={variable}", secret.id));
+            secrets.push((variable, secret.value.clone()));
+        }
+        let own = own_labels(inputs, facts);
+        own.iter().chain(&inputs.labels).for_each(|label| option("--label", label.clone()));
+        let provenance = inputs.provenance.unwrap_or(if facts.public { Provenance::Max } else { Provenance::Min });
+        if makes_index(inputs.platforms.as_deref(), provenance, inputs.sbom) {
+            own.iter().chain(&inputs.annotations).for_each(|pair| option("--annotation", format!("index:{pair}")));
+        } else {
+            inputs.annotations.iter().for_each(|pair| option("--annotation", format!("manifest:{pair}")));
+        }
+        let builder = facts.run_url.map(|url| format!(",builder-id={url}")).unwrap_or_default();
+        option(
+            "--provenance",
+            match provenance {
+                Provenance::Max => format!("mode=max{builder}"),
+                Provenance::Min => format!("mode=min{builder}"),
+                Provenance::None => "false".to_owned(),
+            },
+        );
+        if inputs.sbom {
+            option("--sbom", "true".to_owned());
+        }
+        let (cache_from, cache_to) = cache(inputs, facts);
+        if let Some(from) = cache_from {
+            option("--cache-from", from);
+        }
+        build.extend(inputs.buildx_args.iter().cloned());
+        Ok(Self {
+            push: images
+                .iter()
+                .flat_map(|image| ["--tag".to_owned(), image.to_string()])
+                .chain(["--push".to_owned()])
+                .collect(),
+            images,
+            build,
+            cache_to: cache_to.into_iter().flat_map(|to| ["--cache-to".to_owned(), to]).collect(),
+            context: inputs.context.display().to_string(),
+            secrets,
+            reads_cache_service: inputs.cache == Cache::Gha && facts.has_cache_service,
+        })
+    }
+
+    /// The call that builds and keeps the result in the builder. It is the last one when nothing is pushed.
+    pub(crate) fn build_call(&self, is_last: bool) -> Vec<String> {
+        let cache_to = if is_last { self.cache_to.as_slice() } else { &[] };
+        let output = ["--output".to_owned(), "type=cacheonly".to_owned()];
+        call(self.build.iter().cloned().chain(output).chain(cache_to.iter().cloned()), &self.context)
+    }
+
+    /// The call that pushes what was built. Alone, it builds too.
+    pub(crate) fn push_call(&self, built: bool) -> Vec<String> {
+        let again =
+            |argument: &&String| !(built && BUILD_ONLY.contains(&argument.split('=').next().unwrap_or_default()));
+        let build = self.build.iter().filter(again).cloned();
+        call(build.chain(self.push.iter().cloned()).chain(self.cache_to.iter().cloned()), &self.context)
+    }
+}
+
+fn call(arguments: impl Iterator<Item = String>, context: &str) -> Vec<String> {
+    ["build".to_owned(), "--progress=plain".to_owned()]
+        .into_iter()
+        .chain(arguments)
+        .chain([context.to_owned()])
+        .collect()
+}
+
+/// The image by each of its tags, each once.
+fn images(inputs: &Inputs, values: Values<'_>) -> Result<Vec<ImageReference>, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut images: Vec<ImageReference> = Vec::new();
+    let mut add = |name: &str, image: Result<ImageReference, ImageError>| match image {
+        Ok(image) if image.digest().is_some() => {
+            problems.push(format!("`{name}`: {image} names a digest: an image is pushed by tag"));
+        }
+        Ok(image) if images.contains(&image) => {}
+        Ok(image) => images.push(image),
+        Err(error) => problems.push(format!("`{name}`: {error}")),
+    };
+    let own = inputs.image.image(values);
+    add("image", own.clone());
+    for tag in &inputs.extra_tags {
+        match (tag, &own) {
+            (ExtraTag::Elsewhere(template), _) => add("extra-tags", template.image(values)),
+            (ExtraTag::Beside(template), Ok(own)) => {
+                add("extra-tags", template.fill(values).parse::<ImageTag>().map(|tag| own.with_tag(tag)));
+            }
+            (ExtraTag::Beside(_), Err(_)) => {}
+        }
+    }
+    if problems.is_empty() { Ok(images) } else { Err(problems) }
+}
+
+/// The labels that are always set (OCI image specification, "Pre-Defined Annotation Keys").
+fn own_labels(inputs: &Inputs, facts: &Facts<'_>) -> Vec<String> {
+    let values = [
+        facts.commit.map(ToString::to_string),
+        Some(facts.repository_url.to_owned()),
+        facts.tag.map(|tag| tag.version().to_owned()),
+        Some(facts.now.to_string()),
+        Some(inputs.service.to_string()),
+    ];
+    OWN_LABELS.iter().zip(values).filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect()
+}
+
+/// Whether the result is an index, which alone takes annotations of one (docker/buildx, "Annotations", "Specify annotation
+/// level"): buildx makes one for several platforms, and for attestations.
+fn makes_index(platforms: Option<&[Platform]>, provenance: Provenance, sbom: bool) -> bool {
+    platforms.is_some_and(|platforms| platforms.len() > 1) || provenance != Provenance::None || sbom
+}
+
+/// Where the cache is read from and written to. A tag's cache is never read by another tag (GitHub, "Dependency caching
+/// reference", "Restrictions for accessing a cache"), so a tag writes none. A cache that cannot be written fails no build.
+fn cache(inputs: &Inputs, facts: &Facts<'_>) -> (Option<String>, Option<String>) {
+    let scope = &inputs.cache_scope;
+    let from = match inputs.cache {
+        Cache::Gha if facts.has_cache_service => format!("type=gha,scope={scope}"),
+        Cache::Registry => match cache_image(inputs, facts) {
+            Some(image) => format!("type=registry,ref={image}"),
+            None => return (None, None),
+        },
+        Cache::Gha | Cache::None => return (None, None),
+    };
+    let writes = inputs.cache_write.unwrap_or(facts.on_branch && facts.tag.is_none());
+    let to = writes.then(|| format!("{from},mode=max,ignore-error=true"));
+    (Some(from), to)
+}
+
+/// The tag that the cache is kept under, beside the image, also where no tag is released.
+fn cache_image(inputs: &Inputs, facts: &Facts<'_>) -> Option<ImageReference> {
+    let any: ReleaseTag = "0.0.0".parse().ok()?;
+    let values =
+        Values { repository: facts.repository, tag: facts.tag.unwrap_or(&any), service: Some(&inputs.service) };
+    let tag = format!("cache-{}", inputs.cache_scope).parse().ok()?;
+    Some(inputs.image.image(values).ok()?.with_tag(tag))
+}

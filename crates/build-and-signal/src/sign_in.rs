@@ -1,0 +1,91 @@
+//! What buildx signs in with: a docker configuration of its own, readable by us alone, that goes away with the run.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use domain::image::Host;
+use registry::Login;
+use serde_json::{Map, Value, json};
+
+/// The name under which Docker Hub's credentials are kept (docker/cli, `registry.IndexServer`).
+const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+
+/// A folder with a `config.json`; removed when dropped.
+pub(crate) struct DockerFolder(tempfile::TempDir);
+
+impl DockerFolder {
+    /// Writes the configuration: what stands in the file of `inherited`, and `logins` over it. Helpers are left out, as
+    /// their programs are not in the action's image; whom they sign in was asked before.
+    pub(crate) fn write(inherited: Option<&Path>, logins: &[(Host, Login)]) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let inherited = inherited.and_then(|folder| fs::read(folder.join("config.json")).ok());
+        let inherited: Option<Value> = inherited.and_then(|text| serde_json::from_slice(&text).ok());
+        let config = config(inherited.as_ref().and_then(Value::as_object), logins);
+        // `tempdir` makes a folder that only we can enter.
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.path().join("config.json"))?;
+        file.write_all(config.to_string().as_bytes())?;
+        Ok(Self(folder))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().to_owned()
+    }
+}
+
+fn config(inherited: Option<&Map<String, Value>>, logins: &[(Host, Login)]) -> Value {
+    let mut config = inherited.cloned().unwrap_or_default();
+    for helper in ["credsStore", "credHelpers"] {
+        config.remove(helper);
+    }
+    let mut auths = config.get("auths").and_then(Value::as_object).cloned().unwrap_or_default();
+    for (host, login) in logins {
+        let name = if host.as_str() == Host::DOCKER_HUB { DOCKER_HUB } else { host.as_str() };
+        auths.insert(name.to_owned(), json!({ "auth": login.docker_auth() }));
+    }
+    config.insert("auths".to_owned(), Value::Object(auths));
+    Value::Object(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use registry::Secret;
+
+    use super::*;
+
+    fn login(host: &str) -> (Host, Login) {
+        (host.parse().unwrap(), Login::new("ann", Secret::new("s3cret"), "a test"))
+    }
+
+    #[test]
+    fn it_keeps_what_was_there_and_adds_the_logins() {
+        let before = tempfile::tempdir().unwrap();
+        let text = r#"{"auths":{"ghcr.io":{"auth":"b2xk"},"quay.io":{"auth":"cQ=="}},"proxies":{"default":{}},
+            "credsStore":"pass","credHelpers":{"x":"y"}}"#;
+        fs::write(before.path().join("config.json"), text).unwrap();
+        let folder = DockerFolder::write(Some(before.path()), &[login("ghcr.io"), login("docker.io")]).unwrap();
+        let path = folder.path().join("config.json");
+        let written: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let auth = json!({ "auth": "YW5uOnMzY3JldA==" });
+        let auths = json!({ "ghcr.io": auth, "quay.io": { "auth": "cQ==" }, DOCKER_HUB: auth });
+        assert_eq!(written, json!({ "auths": auths, "proxies": { "default": {} } }));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        let gone = folder.path();
+        drop(folder);
+        assert!(!gone.exists());
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_is_as_none() {
+        let before = tempfile::tempdir().unwrap();
+        fs::write(before.path().join("config.json"), "[]").unwrap();
+        let folder = DockerFolder::write(Some(before.path()), &[]).unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("config.json")).unwrap(), r#"{"auths":{}}"#);
+    }
+}
