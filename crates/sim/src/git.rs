@@ -201,6 +201,20 @@ impl World {
         })
     }
 
+    /// A commit of a real repository on the default branch, by its id there; its files are these and no others.
+    pub fn import_commit(&self, sha: &str, message: &str, files: impl IntoIterator<Item = (String, String)>) {
+        self.with(|state, now| {
+            let branch = state.git.spec.default_branch.clone();
+            let made = state.git.commit(&branch, message, "octocat", now);
+            if let Some(mut commit) = state.git.commits.remove(&made) {
+                sha.clone_into(&mut commit.sha);
+                commit.files = files.into_iter().collect();
+                state.git.commits.insert(sha.to_owned(), commit);
+                state.git.refs.insert(format!("heads/{branch}"), sha.to_owned());
+            }
+        });
+    }
+
     /// A new commit on a branch, which starts at the default branch when it is new.
     pub fn commit_on(&self, branch: &str, message: &str) -> String {
         self.with(|state, now| state.git.commit(branch, message, "octocat", now))

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct World {
 struct Shared {
     born: Instant,
     start: Timestamp,
+    /// Seconds that passed here and nowhere else.
+    skipped: AtomicU64,
     state: Mutex<State>,
     timeline: Mutex<Timeline>,
 }
@@ -72,6 +75,7 @@ impl World {
             shared: Arc::new(Shared {
                 born: Instant::now(),
                 start,
+                skipped: AtomicU64::new(0),
                 state: Mutex::new(state),
                 timeline: Mutex::new(Timeline::default()),
             }),
@@ -88,7 +92,12 @@ impl World {
 
     /// Time since the world began.
     pub fn elapsed(&self) -> Duration {
-        self.shared.born.elapsed()
+        self.shared.born.elapsed() + Duration::from_secs(self.shared.skipped.load(Ordering::Relaxed))
+    }
+
+    /// Lets whole seconds pass in the world at once, where a test runs in real time and cannot wait for them.
+    pub fn skip(&self, time: Duration) {
+        self.shared.skipped.fetch_add(time.as_secs(), Ordering::Relaxed);
     }
 
     /// Plans an event at `at` after the world's beginning. It is applied lazily: when the first request, or the first

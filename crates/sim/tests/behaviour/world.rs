@@ -29,6 +29,27 @@ async fn an_event_is_applied_by_the_first_request_after_its_time_and_carries_its
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_that_is_skipped_has_passed_for_the_date_and_for_events() {
+    let world = world();
+    world.at(Duration::from_secs(300), |world| world.tag("v1.0.0", &world.commit("later")));
+    world.skip(Duration::from_secs(299));
+    assert_eq!(api(&world, "GET", "/git/ref/tags/v1.0.0", "").await.status, 404);
+    world.skip(Duration::from_secs(1));
+    assert_eq!(api(&world, "GET", "/git/ref/tags/v1.0.0", "").await.header("date"), "Mon, 23 Nov 2026 12:05:00 GMT");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_imported_commit_is_mains_newest_with_its_own_id_and_files() {
+    let world = world();
+    world.file("main", "old.txt", "of another history");
+    let sha = "0123456789abcdef0123456789abcdef01234567";
+    world.import_commit(sha, "real", [("new.txt".to_owned(), "text".to_owned())]);
+    assert_eq!(api(&world, "GET", "/commits/main", "").await.json()["sha"], sha);
+    let files = api(&world, "GET", &format!("/contents?ref={sha}"), "").await.json();
+    assert_eq!(files.as_array().unwrap().iter().map(|file| file["name"].clone()).collect::<Vec<_>>(), ["new.txt"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_may_plan_another_and_the_state_can_be_read_without_a_request() {
     let world = world();
     world.at(Duration::from_secs(1), |world| {
