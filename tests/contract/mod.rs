@@ -1,5 +1,7 @@
 //! What is written about the action, held against what it does: `action.yml`, the README's tables, the code, the links.
 
+mod pipelines;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
