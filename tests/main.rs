@@ -8,5 +8,6 @@ mod e2e;
 #[path = "../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "a library of its own for the fuzzer")]
 mod fuzz;
+mod pipelines;
 mod scenarios;
 mod stage;

@@ -2,12 +2,12 @@
 //! alone is simulated. Run by `tests/e2e/registry.sh`, which says through the environment where the registries are.
 
 mod differential;
-mod image;
+pub(crate) mod image;
 mod kills;
 mod network;
-mod place;
+pub(crate) mod place;
 mod program;
-mod push;
+pub(crate) mod push;
 mod readers;
 mod shop;
 mod stories;

@@ -1,0 +1,18 @@
+//! The pipelines: the example repository, run by act as GitHub would run it (`tests/e2e/pipelines.sh`).
+//!
+//! `ghcr` the registry as ghcr.io · `shop` the repository, its GitHub, and what each job's token may do · `act` the runner ·
+//! `stories` what must come of it · `rights` what happens without one ·
+//! `readme` the same by following the README.
+
+mod act;
+mod ghcr;
+mod readme;
+mod rights;
+mod shop;
+mod stories;
+
+/// Prints what a person who reads along wants to know.
+#[expect(clippy::print_stdout, reason = "a test's own words, shown by --nocapture")]
+fn tell(text: &str) {
+    print!("{text}");
+}
