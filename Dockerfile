@@ -1,7 +1,12 @@
 # One file for both actions. Each final stage is static binaries on nothing: no shell, no package, no user database.
+# `--build-context rust=DIR` and `buildx=DIR` replace the first two stages where no container registry can be reached.
+
+FROM --platform=$BUILDPLATFORM rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS rust
+
+FROM docker/buildx-bin:0.37.1@sha256:0ef4e936b9057e45a8c6595c01a8116353acd102b6a5720af7c3bcb50346e2ca AS buildx
 
 # Cross-compiled, never emulated: the build stage runs on the machine that builds, whatever it builds for.
-FROM --platform=$BUILDPLATFORM rust:1.95-bookworm AS build
+FROM --platform=$BUILDPLATFORM rust AS build
 ARG TARGETARCH
 WORKDIR /src
 COPY --chmod=755 <<'SH' /cargo-build
@@ -20,14 +25,19 @@ if [ "$target" != "$host" ]; then
     arm64) cc=aarch64-linux-gnu-gcc package="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
     esac
     apt-get install -qq --no-install-recommends --yes $package
-    rustup target add "$target"
+    [ -d "$(rustc --print target-libdir --target "$target")" ] || rustup target add "$target"
     name=$(echo "$target" | tr a-z- A-Z_)
     export "CARGO_TARGET_${name}_LINKER=$cc" "CC_$(echo "$target" | tr - _)=$cc"
 fi
 # The C library goes into the binary. Without --target the flag would reach build scripts and macros, which cannot have it.
-RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" "$@"
-mkdir -p /out
-cp "target/$target/release/wait-and-release" "target/$target/release/build-and-signal" /out/
+# No path of the build goes into it, so that the same source gives the same bytes wherever it lies.
+export RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+cargo build --release --locked --target "$target" "$@"
+mkdir -p /out/wait-and-release /out/build-and-signal
+cp "target/$target/release/wait-and-release" /out/wait-and-release/
+cp "target/$target/release/build-and-signal" /out/build-and-signal/
+# The post step's entrypoint is one word without arguments: the program goes by its name.
+ln -s build-and-signal /out/build-and-signal/build-and-signal-post
 SH
 COPY Cargo.toml Cargo.lock clippy.toml ./
 COPY crates crates
@@ -39,16 +49,25 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # WORKDIR makes /tmp, which scratch does not have. No USER: the runner's files belong to another user.
 FROM scratch AS wait-and-release
+LABEL org.opencontainers.image.title="wait-and-release" \
+      org.opencontainers.image.description="Waits until every image of a tag is proven, then publishes one GitHub release" \
+      org.opencontainers.image.source="https://github.com/org/release-actions" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
 WORKDIR /tmp
-COPY --from=build /out/wait-and-release /wait-and-release
+COPY --from=build /out/wait-and-release/ /
 ENTRYPOINT ["/wait-and-release"]
 
 FROM scratch AS build-and-signal
+LABEL org.opencontainers.image.title="build-and-signal" \
+      org.opencontainers.image.description="Builds and pushes one service's image, proves that it is there, and signals" \
+      org.opencontainers.image.source="https://github.com/org/release-actions" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
 WORKDIR /tmp
-COPY --from=build /out/build-and-signal /build-and-signal
+COPY --from=buildx /buildx /usr/local/bin/buildx
+COPY --from=build /out/build-and-signal/ /
 ENTRYPOINT ["/build-and-signal"]
 
 # The last stage is what `uses: ./actions/…` builds: the action's `entrypoint` chooses.
-FROM scratch AS both
-WORKDIR /tmp
-COPY --from=build /out/wait-and-release /out/build-and-signal /
+FROM build-and-signal AS both
+COPY --from=build /out/wait-and-release/ /
+ENTRYPOINT []
