@@ -10,7 +10,7 @@ let findings = 0;
 for (const file of files) {
   for (const found of lint(readFileSync(file, "utf8"), file)) {
     // The module is of 2022 and knows no later runner.
-    if (found.message.startsWith('label "ubuntu-24.04" is unknown.')) continue;
+    if (found.message.startsWith('label "ubuntu-24.04')) continue;
     console.error(`${file}:${found.line}:${found.column}: ${found.message} [${found.kind}]`);
     findings += 1;
   }

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::stage::{SERVICES, Stage};
 
+mod own_release;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -110,7 +112,7 @@ async fn the_lock_file_is_as_its_schema_says() {
 
 #[test]
 fn every_relative_link_of_the_pages_leads_somewhere() {
-    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"] {
         let text = read(page);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let is_local = !link.contains("://") && !link.starts_with('#');

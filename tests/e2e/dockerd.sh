@@ -3,9 +3,14 @@
 # For other scripts to source, after docker-registry.sh and newer-debian.sh: dockerd 28 with containerd's image store and the standalone buildx,
 # both unpacked beside the system, on a socket of their own. It has no network of its own: builds and containers use the host's.
 
-# start_dockerd: sets DOCKER_HOST, puts `docker` and `buildx` on PATH. It stops with the registries, and its data goes away.
+# start_dockerd: sets DOCKER_HOST, puts `docker` and `buildx` on PATH. It stops with the registries. What it builds stays under
+# `target/dockerd`, so that the next script does not compile the same again; while another has that, it goes away.
 start_dockerd() {
-    local tree data="$folder/dockerd" pid
+    local tree data="$folder/dockerd" kept store pid
+    kept=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target/dockerd
+    mkdir -p "$kept"
+    exec 9>"$kept.lock"
+    if flock --nonblock 9; then store=$kept; else store=$data/data; fi
     install_missing runc:runc
     # buildx of the stable suites is too old for what the action asks of it.
     tree=$(newer_debian sid docker.io containerd docker-cli docker-buildx)
@@ -16,7 +21,7 @@ start_dockerd() {
 {
   "features": {"containerd-snapshotter": true},
   "iptables": false, "ip6tables": false, "bridge": "none", "userland-proxy": false,
-  "data-root": "$data/data", "exec-root": "$data/exec", "pidfile": "$data/pid",
+  "data-root": "$store", "exec-root": "$data/exec", "pidfile": "$data/pid",
   "hosts": ["unix://$data/docker.sock"]
 }
 JSON
