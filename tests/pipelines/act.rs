@@ -183,6 +183,8 @@ impl Shop {
             ("HTTPS_PROXY", &format!("http://{}", variable("E2E_PROXY"))),
             ("SSL_CERT_FILE", &format!("{certificates}/ca.pem")),
             ("E2E_ORIGIN", &repository),
+            // Where a container finds the daemon that started it.
+            ("DOCKER_HOST", &"unix:///var/run/docker.sock".to_owned()),
         ] {
             act.args(["--env", &format!("{name}={value}")]);
         }

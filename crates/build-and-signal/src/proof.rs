@@ -6,7 +6,7 @@ use std::time::Duration;
 use action::Session;
 use domain::decide::{Flaw, Origin, Proof, RevisionPolicy, prove};
 use domain::image::{Digest, ImageReference, Platform};
-use domain::render::reason::wrong;
+use domain::render::reason::{access, wrong};
 use domain::repository::CommitSha;
 use registry::{Glance, Wanted};
 use tokio::time::sleep;
@@ -88,7 +88,10 @@ async fn try_all(session: &Session, expected: Expected<'_>) -> Result<Proof, Str
         match &seen.glance {
             Glance::Digest(digest) => digests.push(digest),
             Glance::Absent => return Err(format!("the registry does not have {}", seen.image)),
-            Glance::Denied { why } => return Err(format!("{} is hidden from this token: {why}", seen.image)),
+            Glance::Denied { why } => {
+                let cure = access(seen.image.host());
+                return Err(format!("{} is hidden from this token: {why}; {}", seen.image, cure.trim_end_matches('.')));
+            }
             Glance::Unreachable { why } => return Err(format!("{}: {why}", seen.image)),
         }
     }

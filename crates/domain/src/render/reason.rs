@@ -123,7 +123,7 @@ pub fn cure(judgement: &Judgement, subject: Subject<'_>) -> Cure {
 }
 
 /// How a job gets to read an image of `host` (GitHub, "Configuring a package's access control and visibility").
-fn access(host: &Host) -> String {
+pub fn access(host: &Host) -> String {
     if host.as_str() == "ghcr.io" {
         "give this job `packages: read`, and this repository access to the package (package settings, \"Manage Actions access\").".into()
     } else {
