@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod builds;
 mod contract;
 mod e2e;
 #[path = "../fuzz/src/lib.rs"]

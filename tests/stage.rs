@@ -1,5 +1,5 @@
-//! A stage for scenarios: one simulated world, one tag, and runs of `wait-and-release` as a runner starts them, in memory
-//! and under tokio's paused time.
+//! A stage for scenarios: one simulated world, one tag, and runs of the actions as a runner starts them, in memory and
+//! under tokio's paused time.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use build_and_signal::Engine;
 use runner::{Cancel, Environment};
 use serde_json::Value;
 use sim::{Access, Carrier, GitHubToken, ImageSpec, RecordedRequest, Release, RunSpec, World};
@@ -315,6 +316,13 @@ impl Stage {
         path
     }
 
+    /// Makes a folder for the run, and gives its path back.
+    pub(crate) fn folder(&self, name: &str) -> String {
+        let path = self.path(name);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
     /// Sets the event and its payload; a tag push is the event unless told. These events run on the default branch.
     pub(crate) fn event(&mut self, name: &str, payload: &str) -> &mut Self {
         self.variable("GITHUB_EVENT_NAME", name);
@@ -364,8 +372,42 @@ impl Stage {
 
     /// One run of the action that somebody cancels when `cancelled` resolves.
     pub(crate) async fn run_until(&self, cancelled: impl Future<Output = ()> + Send + 'static) -> Ended {
+        let cancel = Cancel::when(cancelled);
+        self.launch(async |environment, core, log| wait_and_release::run(environment, core, log, &cancel).await).await
+    }
+
+    /// One run of `build-and-signal`, whose buildx is `engine`, that somebody cancels when `cancelled` resolves.
+    pub(crate) async fn build_until(
+        &self,
+        engine: &Engine,
+        cancelled: impl Future<Output = ()> + Send + 'static,
+    ) -> Ended {
+        let cancel = Cancel::when(cancelled);
+        self.launch(async |environment, core, log| build_and_signal::run(environment, core, engine, log, &cancel).await)
+            .await
+    }
+
+    /// Its post step, with what the main step left behind.
+    pub(crate) async fn post_build(&self, state: &BTreeMap<String, String>) -> Ended {
+        let mut stage = self.beside();
+        for (name, value) in state {
+            stage.variable(&format!("STATE_{name}"), value);
+        }
+        stage.launch(async |environment, core, log| build_and_signal::post(environment, core, log).await).await
+    }
+
+    /// One run of a program, with the files that a runner gives it.
+    async fn launch<'a>(
+        &'a self,
+        program: impl AsyncFnOnce(
+            &Environment,
+            Box<dyn FnOnce(&CoreOptions) -> Result<Core, transport::Error> + 'a>,
+            Log,
+        ) -> u8,
+    ) -> Ended {
         let mut variables = self.variables.clone();
-        for (name, file) in [("GITHUB_OUTPUT", "output"), ("GITHUB_STEP_SUMMARY", "summary")] {
+        for (name, file) in [("GITHUB_OUTPUT", "output"), ("GITHUB_STEP_SUMMARY", "summary"), ("GITHUB_STATE", "state")]
+        {
             std::fs::write(self.path(file), "").unwrap();
             variables.insert(name.into(), self.path(file));
         }
@@ -376,10 +418,18 @@ impl Stage {
             self.options.borrow_mut().clone_from(options);
             Ok(Core::new(service))
         };
-        let exit = wait_and_release::run(&environment, core, log.clone(), &Cancel::when(cancelled)).await;
-        let read = |file: &str| std::fs::read_to_string(Path::new(&self.path(file))).unwrap();
+        let exit = program(&environment, Box::new(core), log.clone()).await;
         let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        Ended { exit, outputs: outputs(&read("output")), log, summary: read("summary") }
+        Ended { exit, outputs: outputs(&self.read("output")), log, summary: self.read("summary") }
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(Path::new(&self.path(file))).unwrap()
+    }
+
+    /// What the last run kept for its post step.
+    pub(crate) fn state(&self) -> BTreeMap<String, String> {
+        outputs(&self.read("state"))
     }
 }
 

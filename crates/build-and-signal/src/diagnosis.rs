@@ -183,3 +183,51 @@ fn class(said: &str, lines: &[String]) -> Class {
     }
     if transient { Class::Pull { transient } } else { Class::Other }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class_of(log: &str) -> Class {
+        Diagnosis::of(&log.lines().map(ToOwned::to_owned).collect::<Vec<_>>()).class
+    }
+
+    #[test]
+    fn each_recorded_failure_has_its_class() {
+        let pull = |transient| Class::Pull { transient };
+        let push = |transient, denied| Class::Push { transient, denied };
+        for (log, class) in [
+            (include_str!("logs/copy-not-there.log"), Class::Dockerfile),
+            (include_str!("logs/syntax.log"), Class::Dockerfile),
+            (include_str!("logs/run-failed.log"), Class::Dockerfile),
+            (include_str!("logs/target-not-there.log"), Class::Dockerfile),
+            (include_str!("logs/exec-format-error.log"), Class::Emulator),
+            (include_str!("logs/base-not-there.log"), pull(false)),
+            (include_str!("logs/base-denied.log"), pull(false)),
+            (include_str!("logs/base-connection-refused.log"), pull(true)),
+            (include_str!("logs/push-denied.log"), push(false, true)),
+            (include_str!("logs/second-tag-refused.log"), push(false, true)),
+            (include_str!("logs/push-502.log"), push(true, false)),
+            (include_str!("logs/cache-export-refused.log"), Class::CacheExport),
+            (include_str!("logs/classic-platforms.log"), Class::Builder("build for several platforms")),
+            (include_str!("logs/classic-provenance.log"), Class::Builder("attest provenance or an SBOM")),
+            (include_str!("logs/classic-cache-export.log"), Class::Builder("write a cache")),
+            (include_str!("logs/no-daemon.log"), Class::Daemon),
+        ] {
+            assert_eq!(class_of(log), class, "{log}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_and_silence_are_told_apart_from_the_rest() {
+        assert_eq!(class_of("ERROR: write /var/lib: no space left on device"), Class::Disk);
+        assert_eq!(class_of(""), Class::Other);
+        assert_eq!(Diagnosis::of(&[]).said, "it printed nothing");
+    }
+
+    #[test]
+    fn what_a_build_step_prints_is_not_taken_for_the_end() {
+        let log = "#5 0.1 ERROR: failed to push x: 502 Bad Gateway\nERROR: failed to solve: process \"sh\" did not complete successfully: exit code: 1";
+        assert_eq!(class_of(log), Class::Dockerfile);
+    }
+}

@@ -219,3 +219,98 @@ fn cache_image(inputs: &Inputs, facts: &Facts<'_>) -> Option<ImageReference> {
     let tag = format!("cache-{}", inputs.cache_scope).parse().ok()?;
     Some(inputs.image.image(values).ok()?.with_tag(tag))
 }
+
+#[cfg(test)]
+mod tests {
+    use action::InputReader;
+    use expect_test::{ExpectFile, expect_file};
+    use runner::{Console, Environment, Runner};
+
+    use super::*;
+
+    /// The inputs, the facts of a release, and what comes of them, one argument a line.
+    fn plan(inputs: &[(&str, &str)], edit: impl FnOnce(&mut Facts<'_>), expected: &ExpectFile) {
+        let folder = tempfile::tempdir().unwrap();
+        for service in ["api", "web", "indexing-service", "cleaner-service", "metadata-service", "thumbnail-service"] {
+            std::fs::create_dir_all(folder.path().join("deploy/docker").join(service)).unwrap();
+            std::fs::write(folder.path().join("deploy/docker").join(service).join("Dockerfile"), "FROM scratch")
+                .unwrap();
+        }
+        std::fs::write(folder.path().join("Dockerfile"), "FROM scratch").unwrap();
+        let given = inputs.iter().map(|(name, value)| (format!("INPUT_{}", name.to_uppercase()), (*value).to_owned()));
+        let workspace = [("GITHUB_WORKSPACE".to_owned(), folder.path().display().to_string())];
+        let environment: Environment = given.chain(workspace).collect();
+        let masker = Console::new(&Runner::default(), std::io::sink()).masker();
+        let mut reader = InputReader::new(&masker);
+        let inputs = Inputs::read(&environment, &mut reader, &masker);
+        assert_eq!(reader.into_problems(), []);
+        let (repository, tag) = ("Octo/Shop".parse().unwrap(), "v0.4.0-rc1".parse().unwrap());
+        let commit = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        let mut facts = Facts {
+            repository: &repository,
+            repository_url: "https://github.com/Octo/Shop",
+            tag: Some(&tag),
+            commit: Some(&commit),
+            now: "2026-11-25T10:00:00Z".parse().unwrap(),
+            run_url: Some("https://github.com/Octo/Shop/actions/runs/7/attempts/1"),
+            public: true,
+            on_branch: false,
+            has_cache_service: true,
+        };
+        edit(&mut facts);
+        let plan = Plan::new(&inputs.unwrap(), &facts).unwrap();
+        let call = if facts.tag.is_some() { plan.push_call(true) } else { plan.build_call(true) };
+        expected.assert_eq(&format!("{}\n", call.join("\n")));
+    }
+
+    #[test]
+    fn the_six_services() {
+        for service in ["api", "web", "indexing-service", "cleaner-service", "metadata-service", "thumbnail-service"] {
+            let dockerfile = format!("deploy/docker/{service}/Dockerfile");
+            let inputs =
+                [("service-name", service), ("dockerfile", &dockerfile), ("platforms", "linux/amd64,linux/arm64")];
+            plan(&inputs, |_| {}, &expect_file![format!("{}/src/golden/{service}.txt", env!("CARGO_MANIFEST_DIR"))]);
+        }
+    }
+
+    #[test]
+    fn everything_that_can_be_asked_for() {
+        let inputs = [
+            ("service-name", "api"),
+            ("image", "registry.example.com/{owner}/{service}:{tag}"),
+            ("extra-tags", "latest {version}-x, ghcr.io/{repository}/{service}:{version}"),
+            ("target", "final"),
+            ("build-args", "A=b c\nB"),
+            ("build-contexts", "base=docker-image://debian:13"),
+            ("secrets", "npm=x"),
+            ("secret-files", "key=Dockerfile"),
+            ("labels", "a.b=c d"),
+            ("annotations", "e.f=g"),
+            ("cache", "registry"),
+            ("cache-write", "true"),
+            ("provenance", "min"),
+            ("sbom", "true"),
+            ("buildx-args", "--no-cache\n--ulimit=nofile=1024"),
+        ];
+        plan(&inputs, |_| {}, &expect_file!["golden/everything.txt"]);
+    }
+
+    #[test]
+    fn a_check_build_of_a_branch() {
+        let branch = |facts: &mut Facts<'_>| {
+            facts.tag = None;
+            facts.on_branch = true;
+        };
+        plan(&[("service-name", "api"), ("push", "false")], branch, &expect_file!["golden/branch.txt"]);
+    }
+
+    #[test]
+    fn one_platform_without_attestations_is_no_index() {
+        let private = |facts: &mut Facts<'_>| {
+            facts.public = false;
+            facts.has_cache_service = false;
+        };
+        let inputs = [("service-name", "api"), ("provenance", "false"), ("annotations", "e.f=g")];
+        plan(&inputs, private, &expect_file!["golden/no-index.txt"]);
+    }
+}

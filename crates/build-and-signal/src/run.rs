@@ -148,7 +148,7 @@ impl Run<'_> {
                 repository_url: &url,
                 tag,
                 commit,
-                now: session.github.now().unwrap_or(Timestamp::UNIX_EPOCH),
+                now: whole_seconds(session.github.now()),
                 run_url: run_url.as_deref(),
                 public: session.event.private == Some(false),
                 on_branch: session.runner.git_ref.as_deref().is_some_and(|name| name.starts_with("refs/heads/")),
@@ -510,4 +510,10 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// A time as labels show it.
+fn whole_seconds(time: Option<Timestamp>) -> Timestamp {
+    let time = time.unwrap_or(Timestamp::UNIX_EPOCH);
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

@@ -1,8 +1,8 @@
 //! What buildx signs in with: a docker configuration of its own, readable by us alone, that goes away with the run.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use domain::image::Host;
@@ -19,11 +19,11 @@ impl DockerFolder {
     /// Writes the configuration: what stands in the file of `inherited`, and `logins` over it. Helpers are left out, as
     /// their programs are not in the action's image; whom they sign in was asked before.
     pub(crate) fn write(inherited: Option<&Path>, logins: &[(Host, Login)]) -> io::Result<Self> {
-        let folder = tempfile::tempdir()?;
+        // Only we can enter it.
+        let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir()?;
         let inherited = inherited.and_then(|folder| fs::read(folder.join("config.json")).ok());
         let inherited: Option<Value> = inherited.and_then(|text| serde_json::from_slice(&text).ok());
         let config = config(inherited.as_ref().and_then(Value::as_object), logins);
-        // `tempdir` makes a folder that only we can enter.
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.path().join("config.json"))?;
         file.write_all(config.to_string().as_bytes())?;
@@ -52,8 +52,6 @@ fn config(inherited: Option<&Map<String, Value>>, logins: &[(Host, Login)]) -> V
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use registry::Secret;
 
     use super::*;

@@ -1,0 +1,170 @@
+//! A build that goes well, and one whose source is not the tag's.
+
+use std::sync::Arc;
+
+use super::Build;
+use super::builder::Fault;
+
+#[tokio::test(start_paused = true)]
+async fn what_is_built_is_pushed_proven_and_signalled() {
+    let mut build = Build::new();
+    build.input("platforms", "linux/amd64,linux/arm64").input("extra-tags", "latest");
+    let ended = build.build().await;
+    ended.is("built", 0);
+    let digest = build.world.image_digest("ghcr.io/octo/shop/api:1.0.0").unwrap();
+    assert_eq!(build.world.image_digest("ghcr.io/octo/shop/api:latest"), Some(digest.clone()));
+    assert_eq!(ended.output("image"), "ghcr.io/octo/shop/api:1.0.0");
+    assert_eq!(ended.output("tags"), "ghcr.io/octo/shop/api:1.0.0 ghcr.io/octo/shop/api:latest");
+    assert_eq!((ended.output("digest"), ended.output("platforms")), (digest.as_str(), "linux/amd64,linux/arm64"));
+    assert_eq!((ended.output("version"), ended.output("pushed")), ("1.0.0", "true"));
+    assert_eq!(ended.output("cache-scope"), "release-api");
+    assert!(ended.output("signal-url").ends_with(&format!("/repos/octo/shop/statuses/{}", build.commit)));
+    let green = format!("{digest} linux/amd64,linux/arm64");
+    assert_eq!(build.said(), [("pending".into(), "building".into()), ("success".into(), green)]);
+    for status in build.statuses() {
+        assert_eq!(status.context, "release/v1.0.0/api");
+        assert_eq!(status.target_url.unwrap(), "https://github.com/octo/shop/actions/runs/100/attempts/1");
+    }
+    assert_eq!(build.verdict().await, "ready");
+    assert!(ended.summary.contains(&digest), "{}", ended.summary);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_result_is_pushed_by_a_second_call_that_finds_everything_built() {
+    let mut build = Build::new();
+    build.input("buildx-args", "--no-cache\n--network=host");
+    build.build().await.is("built", 0);
+    assert_eq!(build.builder.kinds(), ["build", "push"]);
+    let made = build.builder.made();
+    assert!(made[0].has("--no-cache") && made[0].has("type=cacheonly") && made[0].all("--tag").is_empty());
+    assert!(!made[1].has("--no-cache") && made[1].has("--network=host"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_commit_than_the_tags_is_not_built() {
+    let build = Build::new();
+    let other = build.world.commit("something else");
+    build.file("workspace/.git/HEAD", &other);
+    let ended = build.build().await;
+    ended.is("failed", 2).says("set `ref: refs/tags/v1.0.0` in the checkout step");
+    ended.says(&other[..7]).says(&build.commit[..7]);
+    assert!(build.builder.made().is_empty() && build.states().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_branch_that_stands_at_the_tags_commit_is_as_good() {
+    let build = Build::new();
+    build.folder("workspace/.git/refs/heads");
+    build.file("workspace/.git/HEAD", "ref: refs/heads/main\n");
+    build.file("workspace/.git/refs/heads/main", &build.commit);
+    build.build().await.is("built", 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_repository_the_runners_commit_counts() {
+    let mut build = Build::new();
+    build.file("workspace/.git/HEAD", "");
+    build.build().await.is("built", 0);
+    let other = build.world.commit("something else");
+    build.variable("GITHUB_SHA", &other);
+    build.build().await.is("failed", 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_moves_during_the_build_pushes_nothing() {
+    let build = Build::new();
+    let other = build.world.commit("something else");
+    let moves: Arc<dyn Fn(&sim::World) + Send + Sync> =
+        Arc::new(move |world| assert!(world.move_tag("v1.0.0", &other)));
+    build.builder.next([Some(Fault::Meanwhile(moves))]);
+    let ended = build.build().await;
+    ended.is("failed", 2).says("moved to");
+    assert_eq!(build.builder.kinds(), ["build"]);
+    assert_eq!(build.world.image_digest("ghcr.io/octo/shop/api:1.0.0"), None);
+    assert_eq!(build.states(), ["pending", "error"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_is_deleted_during_the_build_pushes_nothing() {
+    let build = Build::new();
+    build.builder.next([Some(Fault::Meanwhile(Arc::new(|world| assert!(world.delete_tag("v1.0.0")))))]);
+    build.build().await.is("failed", 2).says("was deleted");
+    assert_eq!(build.builder.kinds(), ["build"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_build_of_a_branch_pushes_and_says_nothing_and_writes_the_cache() {
+    let mut build = Build::new();
+    build.event("push", "{}").input("push", "false");
+    build.variable("ACTIONS_RUNTIME_TOKEN", "t").variable("ACTIONS_RESULTS_URL", "https://results.example/");
+    let ended = build.build().await;
+    ended.is("built", 0);
+    assert_eq!(
+        (ended.output("pushed"), ended.output("image"), ended.output("cache-scope")),
+        ("false", "", "release-api")
+    );
+    let made = &build.builder.made()[0];
+    assert_eq!(build.builder.kinds(), ["build"]);
+    assert_eq!(made.all("--cache-to"), ["type=gha,scope=release-api,mode=max,ignore-error=true"]);
+    assert_eq!(made.environment["ACTIONS_CACHE_SERVICE_V2"], "true");
+    assert!(build.states().is_empty() && build.world.image_digest("ghcr.io/octo/shop/api:1.0.0").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_reads_the_cache_and_is_told_when_nobody_writes_it() {
+    let mut build = Build::new();
+    build.variable("ACTIONS_RUNTIME_TOKEN", "t").variable("ACTIONS_RESULTS_URL", "https://results.example/");
+    build.folder("workspace/.github/workflows");
+    let ended = build.build().await;
+    ended.is("built", 0).says("the cache scope release-api is read, and no workflow of a branch writes it");
+    for made in build.builder.made() {
+        assert_eq!(made.all("--cache-from"), ["type=gha,scope=release-api"]);
+        assert!(made.all("--cache-to").is_empty());
+    }
+    build.file("workspace/.github/workflows/ci.yml", "on: {push: {branches: [main]}}\nx: {service-name: api}\n");
+    build.input("if-exists", "rebuild");
+    assert!(!build.build().await.log.contains("is read, and no workflow"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_prints_the_command_and_does_nothing() {
+    let mut build = Build::new();
+    build.input("dry-run", "true").input("build-args", "NAME=it's mine").input("secrets", "npm=s3cr3t-value");
+    let ended = build.build().await;
+    assert_eq!(ended.exit, 0, "{}", ended.log);
+    ended
+        .says("buildx build --progress=plain --file Dockerfile --build-arg")
+        .says("--tag ghcr.io/octo/shop/api:1.0.0 --push .");
+    ended.says(r#""NAME=it's mine""#).says("--secret id=npm,env=BUILD_SECRET_0");
+    let shown = ended.log.replace("::add-mask::s3cr3t-value", "");
+    assert!(!shown.contains("s3cr3t-value"), "{shown}");
+    assert!(build.builder.made().is_empty() && build.states().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_and_passwords_reach_buildx_in_no_argument() {
+    let mut build = Build::new();
+    build.input("secrets", "npm=s3cr3t-value\naws=an=other").input("registry-auth", "mirror.test ann passw0rd");
+    build.variable("SOME_TOKEN", "unrelated");
+    let ended = build.build().await;
+    ended.is("built", 0);
+    let made = &build.builder.made()[1];
+    assert_eq!(made.all("--secret"), ["id=npm,env=BUILD_SECRET_0", "id=aws,env=BUILD_SECRET_1"]);
+    assert_eq!(
+        (made.environment["BUILD_SECRET_0"].as_str(), made.environment["BUILD_SECRET_1"].as_str()),
+        ("s3cr3t-value", "an=other")
+    );
+    // ann:passw0rd
+    assert!(made.docker_config.contains(r#""mirror.test":{"auth":"YW5uOnBhc3N3MHJk"}"#), "{}", made.docker_config);
+    let words = format!("{:?}", made.arguments);
+    assert!(!words.contains("s3cr3t-value") && !words.contains("passw0rd"), "{words}");
+    assert!(
+        made.environment.keys().all(|name| !name.starts_with("INPUT_") && name != "SOME_TOKEN"),
+        "{:?}",
+        made.environment.keys()
+    );
+    assert!(!std::path::Path::new(&made.environment["DOCKER_CONFIG"]).exists());
+    let masks = ["::add-mask::s3cr3t-value", "::add-mask::passw0rd"];
+    let shown = masks.iter().fold(ended.log.clone(), |log, mask| log.replace(mask, ""));
+    assert!(!shown.contains("s3cr3t-value") && !shown.contains("passw0rd"), "{shown}");
+}

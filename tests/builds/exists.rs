@@ -1,0 +1,57 @@
+//! A run for an image that is there already.
+
+use super::Build;
+
+#[tokio::test(start_paused = true)]
+async fn an_image_of_this_commit_under_every_tag_is_signalled_without_a_build() {
+    let mut build = Build::new();
+    build.input("extra-tags", "latest");
+    build.build().await.is("built", 0);
+    build.variable("GITHUB_RUN_ATTEMPT", "2");
+    let again = build.build().await;
+    again.is("verified", 0).says("nothing is built");
+    assert_eq!((again.output("pushed"), build.builder.made().len()), ("false", 2));
+    assert_eq!(build.states(), ["pending", "success", "success"]);
+    assert!(build.statuses()[2].target_url.as_deref().unwrap().ends_with("/attempts/2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_further_tag_that_is_missing_is_added_by_digest() {
+    let mut build = Build::new();
+    build.build().await.is("built", 0);
+    build.input("extra-tags", "latest, {version}-slim");
+    let again = build.build().await;
+    again.is("verified", 0);
+    assert_eq!(build.builder.kinds(), ["build", "push", "imagetools"]);
+    let digest = again.output("digest").to_owned();
+    let made = &build.builder.made()[2];
+    assert_eq!(made.all("--tag"), ["ghcr.io/octo/shop/api:latest", "ghcr.io/octo/shop/api:1.0.0-slim"]);
+    assert_eq!(made.arguments.last().unwrap(), &format!("ghcr.io/octo/shop/api@{digest}"));
+    assert!(made.has("--prefer-index=false"));
+    for tag in ["1.0.0", "latest", "1.0.0-slim"] {
+        assert_eq!(build.world.image_digest(&format!("ghcr.io/octo/shop/api:{tag}")), Some(digest.clone()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_of_another_commit_or_another_platform_or_behind_another_tag_is_built_anew() {
+    let mut build = Build::new();
+    build.world.push("ghcr.io/octo/shop/api:1.0.0", &crate::stage::image_of(&"b".repeat(40)));
+    build.build().await.is("built", 0);
+    build.input("platforms", "linux/amd64,linux/arm64");
+    build.build().await.is("built", 0);
+    build.world.push("ghcr.io/octo/shop/api:latest", &crate::stage::image_of(&"c".repeat(40)));
+    build.input("extra-tags", "latest");
+    build.build().await.is("built", 0);
+    assert_eq!(build.builder.made().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rebuild_builds_what_is_there() {
+    let mut build = Build::new();
+    build.input("if-exists", "rebuild");
+    build.build().await.is("built", 0);
+    let first = build.world.image_digest("ghcr.io/octo/shop/api:1.0.0");
+    build.build().await.is("built", 0);
+    assert_ne!(build.world.image_digest("ghcr.io/octo/shop/api:1.0.0"), first);
+}
