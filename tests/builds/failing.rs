@@ -19,7 +19,7 @@ async fn a_dockerfile_error_is_never_tried_again() {
     let build = Build::new();
     build.builder.next([Some(Fault::Fails(DOCKERFILE))]);
     let ended = build.build().await;
-    ended.is("failed", 1).says(r#"Dockerfile: failed to build"#).says("mend the Dockerfile");
+    ended.is("failed", 1).says("Dockerfile: failed to build").says("mend the Dockerfile");
     assert_eq!(build.builder.kinds(), ["build"]);
     let said = build.said();
     assert_eq!(said[1].0, "failure");

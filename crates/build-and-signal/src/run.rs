@@ -167,7 +167,7 @@ impl Run<'_> {
         let call = if self.inputs.push { plan.push_call(false) } else { plan.build_call(true) };
         let words =
             call.iter().map(|word| shlex::try_quote(word).map_or_else(|_| "''".into(), std::borrow::Cow::into_owned));
-        let command = words.fold("buildx".to_owned(), |command, word| format!("{command} {word}"));
+        let command = words.fold("docker buildx".to_owned(), |command, word| format!("{command} {word}"));
         self.progress.console().line(&command);
         for (variable, _) in &plan.secrets {
             self.progress.console().line(&format!("# {variable} holds a secret of the input `secrets`"));
