@@ -78,3 +78,16 @@ YAML
     cat "$log" >&2
     return 1
 }
+
+# start_accounts: two registries, one with an account and one without, named by E2E_*.
+start_accounts() {
+    export E2E_LOCKED_REGISTRY E2E_OPEN_REGISTRY E2E_USER=ci E2E_PASSWORD=s3cret
+    htpasswd -Bbn -C 5 "$E2E_USER" "$E2E_PASSWORD" >"$folder/htpasswd"
+    start_registry locked "auth:
+  htpasswd:
+    realm: basic-realm
+    path: $folder/htpasswd"
+    E2E_LOCKED_REGISTRY=$address
+    start_registry open
+    E2E_OPEN_REGISTRY=$address
+}

@@ -38,3 +38,23 @@ JSON
     cat "$data/log" >&2
     return 1
 }
+
+# start_classic_dockerd: dockerd 20.10 with the classic image store; sets E2E_CLASSIC_DOCKER_HOST.
+start_classic_dockerd() {
+    local tree data="$folder/classic" pid
+    tree=$(newer_debian bookworm docker.io containerd)
+    mkdir -p "$data"
+    export E2E_CLASSIC_DOCKER_HOST=unix://$data/docker.sock
+    PATH=$tree/usr/bin:$tree/usr/sbin:$PATH dockerd --iptables=false --ip6tables=false --bridge=none --userland-proxy=false \
+        --data-root "$data/data" --exec-root "$data/exec" --pidfile "$data/pid" --host "$E2E_CLASSIC_DOCKER_HOST" >"$data/log" 2>&1 &
+    pid=$!
+    started+=("$pid")
+    for _ in $(seq 200); do
+        if [[ -S $data/docker.sock ]]; then return; fi
+        if ! kill -0 "$pid" 2>/dev/null; then break; fi
+        sleep 0.05
+    done
+    echo "dockerd 20.10 does not start:" >&2
+    cat "$data/log" >&2
+    return 1
+}

@@ -188,14 +188,14 @@ async fn a_proxy_gets_its_password_and_the_excepted_hosts_go_past_it() {
 #[tokio::test]
 #[ignore = "uses sockets: run tests/e2e/registry.sh"]
 async fn the_program_takes_proxies_and_certificates_from_its_environment_and_prints_no_password() {
-    program::binary().await;
+    program::binaries().await;
     let place = Place::new(|_| ()).await;
     let github = place.scene.world.serve_github().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem").display().to_string();
     std::fs::write(&ca, &place.ca).unwrap();
     let step = || {
-        let mut step = Step::of_tag_push(&github.url(), &place.scene.commit);
+        let mut step = Step::of_tag_push("wait-and-release", &github.url(), &place.scene.commit);
         step.input("services", "api").input("image", "registry.test/octo/shop/{service}:{version}");
         // GitHub stands on loopback, and no proxy is asked for that.
         step.input("timeout", "2s").set("ALL_PROXY", &place.proxy());

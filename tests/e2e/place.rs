@@ -31,9 +31,10 @@ impl Place {
     }
 }
 
-fn variable(name: &str) -> String {
+/// What the script says.
+pub(crate) fn variable(name: &str) -> String {
     let value = Environment::capture().get(name).map(ToOwned::to_owned);
-    value.unwrap_or_else(|| panic!("{name} is not set: run tests/e2e/registry.sh"))
+    value.unwrap_or_else(|| panic!("{name} is not set: run tests/e2e/registry.sh or build.sh"))
 }
 
 /// Runs a program of the system to its end.

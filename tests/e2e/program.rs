@@ -1,9 +1,9 @@
-//! The real `wait-and-release`, built by cargo or taken from its image, and started as a runner starts it.
+//! The real actions, built by cargo or taken from their image, and started as a runner starts them.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use runner::Environment;
@@ -22,27 +22,29 @@ const FOR_THIS_PACKAGE: [&str; 7] = [
     "CARGO_PKG_VERSION_PRE",
 ];
 
-/// The binary. Cargo tells tests the path of their own package's binaries alone (`CARGO_BIN_EXE_…`), so it is asked.
-static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+/// The folder of the binaries. Cargo tells tests the path of their own package's binaries alone (`CARGO_BIN_EXE_…`), so it
+/// is asked.
+static BINARIES: LazyLock<PathBuf> = LazyLock::new(|| {
     let cargo = Environment::capture().get("CARGO").unwrap_or("cargo").to_owned();
     let mut build = Command::new(cargo);
     // What cargo says to this test of its own package makes ring, and all that stands on it, be built again.
     for name in FOR_THIS_PACKAGE {
         build.env_remove(name);
     }
-    build.args(["build", "--quiet", "--package", "wait-and-release", "--message-format=json-render-diagnostics"]);
+    build.args(["build", "--quiet", "--package", "wait-and-release", "--package", "build-and-signal"]);
+    build.arg("--message-format=json-render-diagnostics");
     build.current_dir(root()).stderr(Stdio::inherit());
     let built = build.output().unwrap();
-    assert!(built.status.success(), "wait-and-release does not build");
+    assert!(built.status.success(), "the actions do not build");
     let messages = String::from_utf8(built.stdout).unwrap();
     let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.next_back().expect("cargo names the executable")
+    executables.next_back().expect("cargo names the executables").parent().unwrap().to_owned()
 });
 
-/// Builds the binary, if no test has yet.
-pub(crate) async fn binary() -> &'static Path {
-    tokio::task::spawn_blocking(|| BINARY.as_path()).await.unwrap()
+/// Builds the binaries, if no test has yet, and gives their folder.
+pub(crate) async fn binaries() -> &'static Path {
+    tokio::task::spawn_blocking(|| BINARIES.as_path()).await.unwrap()
 }
 
 fn root() -> &'static Path {
@@ -51,21 +53,23 @@ fn root() -> &'static Path {
 
 /// One step of a job that uses the action: what the runner would set.
 pub(crate) struct Step {
+    action: &'static str,
     variables: BTreeMap<String, String>,
+    mounts: Vec<String>,
     folder: tempfile::TempDir,
 }
 
 impl Step {
-    /// The step in a run that a push of `v1.0.0` started. Every input that `action.yml` declares is handed over, with
-    /// its default.
-    pub(crate) fn of_tag_push(api_url: &str, commit: &str) -> Self {
+    /// The step of `action` in a run that a push of `v1.0.0` started. Every input that its `action.yml` declares is handed
+    /// over, with its default.
+    pub(crate) fn of_tag_push(action: &'static str, api_url: &str, commit: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut step = Self { variables: BTreeMap::new(), folder };
+        let mut step = Self { action, variables: BTreeMap::new(), mounts: Vec::new(), folder };
         for (name, value) in [
             ("HOME", "/github/home"),
             ("CI", "true"),
             ("GITHUB_ACTIONS", "true"),
-            ("GITHUB_ACTION", "__org_release-actions_wait-and-release"),
+            ("GITHUB_ACTION", &format!("__org_release-actions_{action}")),
             ("GITHUB_ACTION_REPOSITORY", "org/release-actions"),
             ("GITHUB_ACTION_REF", "v1"),
             ("GITHUB_ACTOR", "alice"),
@@ -108,7 +112,7 @@ impl Step {
     }
 
     fn declared_inputs(&mut self, api_url: &str) {
-        let action = std::fs::read_to_string(root().join("actions/wait-and-release/action.yml")).unwrap();
+        let action = std::fs::read_to_string(root().join(format!("actions/{}/action.yml", self.action))).unwrap();
         let action: Value = serde_saphyr::from_str(&action).unwrap();
         for (name, input) in action["inputs"].as_object().unwrap() {
             let default = input["default"].as_str().unwrap_or_default();
@@ -140,15 +144,31 @@ impl Step {
         self
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Lets its container see a path of the host.
+    pub(crate) fn mount(&mut self, path: &str) -> &mut Self {
+        self.mounts.push(path.to_owned());
+        self
+    }
+
+    /// A file in the folder of the step, which is its workspace.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
+    /// What it kept for its post step.
+    pub(crate) fn state(&self) -> BTreeMap<String, String> {
+        outputs(&std::fs::read_to_string(self.path("state")).unwrap())
+    }
+
     /// The action as a process, or as a container of the image `E2E_IMAGE`, started as the runner starts one.
-    async fn process(&self) -> tokio::process::Command {
+    pub(crate) async fn process(&self) -> tokio::process::Command {
+        self.process_of(self.action).await
+    }
+
+    async fn process_of(&self, name: &str) -> tokio::process::Command {
         let Some(image) = Environment::capture().get("E2E_IMAGE").map(ToOwned::to_owned) else {
-            let mut process = tokio::process::Command::new(binary().await);
-            process.env_clear().envs(&self.variables).current_dir(self.folder.path()).kill_on_drop(true);
+            let mut process = tokio::process::Command::new(binaries().await.join(self.action));
+            process.arg0(name).env_clear().envs(&self.variables).current_dir(self.folder.path()).kill_on_drop(true);
             return process;
         };
         let folder = self.folder.path().display().to_string();
@@ -163,10 +183,18 @@ impl Step {
             "--volume",
             &format!("{folder}:{folder}"),
         ]);
-        docker.args(["--entrypoint", "/wait-and-release"]).envs(&self.variables);
+        docker.args(self.mounts.iter().flat_map(|path| ["--volume".to_owned(), format!("{path}:{path}")]));
+        docker.args(["--entrypoint", &format!("/{name}")]).envs(&self.variables);
         docker.args(self.variables.keys().flat_map(|name| ["--env", name])).arg(image);
         docker.kill_on_drop(true);
         docker
+    }
+
+    /// Runs its post step, which goes by a name of its own, and must end well.
+    pub(crate) async fn post(&self) {
+        let mut process = self.process_of(&format!("{}-post", self.action)).await;
+        let output = process.output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
     /// Runs the step until `reached`, then kills its process in the way that no process notices (SIGKILL).
@@ -183,6 +211,11 @@ impl Step {
     /// Runs the step to its end.
     pub(crate) async fn run(&self) -> Ended {
         let output = self.process().await.output().await.unwrap();
+        self.ended(&output)
+    }
+
+    /// How a process of it ended.
+    pub(crate) fn ended(&self, output: &Output) -> Ended {
         let log = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let exit = output.status.code().unwrap_or_else(|| panic!("{}: {log}", output.status));
         let read = |file: &str| std::fs::read_to_string(self.path(file)).unwrap();

@@ -15,18 +15,7 @@ if ! command -v oras >/dev/null; then
     PATH=$(newer_debian trixie oras)/usr/bin:$PATH
 fi
 
-user=ci
-password=s3cret
-htpasswd -Bbn -C 5 "$user" "$password" >"$folder/htpasswd"
-
-start_registry locked "auth:
-  htpasswd:
-    realm: basic-realm
-    path: $folder/htpasswd"
-E2E_LOCKED_REGISTRY=$address
-start_registry open
-E2E_OPEN_REGISTRY=$address
-export E2E_LOCKED_REGISTRY E2E_OPEN_REGISTRY E2E_USER=$user E2E_PASSWORD=$password
+start_accounts
 
 cd "$root"
 cargo test --package tests -- --ignored "e2e::${1:-}"

@@ -15,7 +15,7 @@ pub(crate) struct Shop {
     /// The GitHub side.
     pub(crate) scene: Scene,
     pub(crate) place: Place,
-    github: Served,
+    pub(crate) github: Served,
     folder: String,
 }
 
@@ -23,7 +23,7 @@ impl Shop {
     /// Opens the shop, with its images in `folder` of the registry.
     pub(crate) async fn open(folder: &str, place: Place) -> Self {
         // Now, so that no story counts the time of the build.
-        program::binary().await;
+        program::binaries().await;
         let world = World::new("2026-11-23T12:00:00Z".parse().unwrap());
         let commit = world.commit("release 1.0.0");
         world.tag("v1.0.0", &commit);
@@ -36,6 +36,11 @@ impl Shop {
     /// The image of a service, as its build makes it.
     pub(crate) fn image(&self, service: &str) -> Image {
         Image::new(service, &self.scene.commit, &PLATFORMS)
+    }
+
+    /// Where its images stand, without a service.
+    pub(crate) fn reference(&self) -> String {
+        format!("{}/{}", self.place.host, self.folder)
     }
 
     /// The repository of a service in the registry.
@@ -74,7 +79,7 @@ impl Shop {
 
     /// The release step in a run that the push of the tag started. Waits are short, as this is real time.
     pub(crate) fn step(&self) -> Step {
-        let mut step = Step::of_tag_push(&self.github.url(), &self.scene.commit);
+        let mut step = Step::of_tag_push("wait-and-release", &self.github.url(), &self.scene.commit);
         step.input("services", &SERVICES.join(" "));
         step.input("image", &format!("{}/{}/{{service}}:{{version}}", self.place.host, self.folder));
         step.input("poll-interval", "1s").input("timeout", "60s");

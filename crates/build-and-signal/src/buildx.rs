@@ -119,7 +119,16 @@ impl Buildx<'_> {
             _ if cancelled => Err(Failure::Cancelled),
             _ if timed_out => Err(Failure::TimedOut(self.timeout)),
             Err(error) => Err(Failure::NoEngine(error.to_string())),
-            Ok(Exit::Code(Some(0))) => Ok(Ok(())),
+            Ok(Exit::Code(Some(0))) => {
+                let diagnosis = Diagnosis::of_success(last.make_contiguous());
+                if let Some(said) = diagnosis {
+                    tracing::warn!(
+                        "the cache could not be written, and the next build may be slower: {}",
+                        transport::printable(&said, 300)
+                    );
+                }
+                Ok(Ok(()))
+            }
             Ok(Exit::Code(_) | Exit::Stopped) => Ok(Err(Diagnosis::of(last.make_contiguous()))),
         }
     }

@@ -93,6 +93,13 @@ impl Diagnosis {
         Self { class: class(said, lines), said: said.to_owned() }
     }
 
+    /// What kept the cache from being written in a call that ended well, as it may (`ignore-error=true`); `None` = nothing.
+    pub(crate) fn of_success(lines: &[String]) -> Option<String> {
+        let (step, said) = lines.iter().rev().find_map(|line| line.strip_prefix('#')?.split_once(" ERROR: "))?;
+        let exports = lines.iter().any(|line| line.starts_with(&format!("#{step} exporting cache")));
+        exports.then(|| said.to_owned())
+    }
+
     /// Whether the same call may end well the next time.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.class, Class::Pull { transient: true } | Class::Push { transient: true, .. })
@@ -165,7 +172,7 @@ fn class(said: &str, lines: &[String]) -> Class {
     }
     // The section that buildx quotes names the step that failed.
     let failed_step = lines.iter().rev().find_map(|line| line.strip_prefix(" > ")).unwrap_or_default();
-    if failed_step.starts_with("exporting cache") {
+    if failed_step.starts_with("exporting cache") || says(&["cache exporter"]) {
         return Class::CacheExport;
     }
     if failed_step.starts_with("exporting to image") {
@@ -216,6 +223,14 @@ mod tests {
         ] {
             assert_eq!(class_of(log), class, "{log}");
         }
+    }
+
+    #[test]
+    fn a_cache_that_was_not_written_is_seen_in_a_call_that_ended_well() {
+        let lines = |log: &str| log.lines().map(ToOwned::to_owned).collect::<Vec<_>>();
+        let said = Diagnosis::of_success(&lines(include_str!("logs/cache-export-ignored.log")));
+        assert!(said.is_some_and(|said| said.contains("401 Unauthorized")));
+        assert_eq!(Diagnosis::of_success(&lines(include_str!("logs/cache-not-read.log"))), None);
     }
 
     #[test]

@@ -59,11 +59,10 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// The program `buildx` that stands beside this one, as in the action's image, else the one on the `PATH`.
+    /// The `buildx` of the action's image, whatever a workflow makes of the `PATH`, else the one on the `PATH`.
     pub fn buildx() -> Self {
-        let beside = std::env::current_exe().ok().map(|program| program.with_file_name("buildx"));
-        let program =
-            beside.filter(|program| program.is_file()).map_or_else(|| "buildx".into(), PathBuf::into_os_string);
+        let ours = PathBuf::from("/usr/local/bin/buildx");
+        let program = if ours.is_file() { ours.into_os_string() } else { "buildx".into() };
         Self::new(move |call| Box::pin(run(program.clone(), call)))
     }
 

@@ -219,6 +219,8 @@ impl Run<'_> {
         if let (Some(config), None) = (self.environment.get("DOCKER_CONFIG"), self.environment.get("BUILDX_CONFIG")) {
             environment.insert("BUILDX_CONFIG".into(), format!("{config}/buildx"));
         }
+        // There is no git in the image; the labels say which commit it is.
+        environment.entry("BUILDX_GIT_INFO".into()).or_insert_with(|| "false".into());
         environment.insert("DOCKER_CONFIG".into(), folder.path().display().to_string());
         if plan.reads_cache_service && !self.is_enterprise_server() {
             // The runner says so to JavaScript actions alone (actions/runner, `NodeScriptActionHandler.cs`); without it buildx
