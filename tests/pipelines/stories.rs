@@ -200,13 +200,19 @@ fn variant(shop: &Shop, name: &str) {
 async fn a_seventh_service_is_one_dockerfile_and_one_copied_file() {
     let shop = Shop::open("seventh").await;
     shop.write("deploy/docker/search/Dockerfile", "FROM scratch\nCOPY deploy/docker/search/Dockerfile /answer\n");
-    let copied = shop.read(".github/workflows/release-api.yml").unwrap();
-    shop.write(".github/workflows/release-search.yml", &copied.replace("api", "search"));
+    let copied = shop.read(".github/workflows/release-api.yml").unwrap().replace("api", "search");
+    // Two inputs more: it announces itself, and is built for a foreign platform too.
+    let with = "    with:\n      result: pending\n      platforms: linux/amd64,linux/arm64\n";
+    shop.write(".github/workflows/release-search.yml", &copied.replace("    with:\n", with));
     shop.tag().await;
     let services = RELEASES.iter().copied().chain([("release-search", "search")]).collect::<Vec<_>>();
     all_are(&shop.build(&services).await, true);
     shop.act(NOTES, &Event::pushed()).await.is(true);
     shop.is_full_of(services.iter().map(|(_, service)| *service)).await;
+    let statuses = shop.world.statuses(&shop.commit().await);
+    let states = statuses.iter().filter(|status| status.context == format!("release/{TAG}/search"));
+    assert_eq!(states.map(|status| status.state.as_str()).collect::<Vec<_>>(), ["pending", "success"]);
+    assert!(shop.signal("search").await.1.ends_with(" linux/amd64,linux/arm64"), "{statuses:?}");
 }
 
 #[tokio::test]
