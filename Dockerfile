@@ -8,6 +8,7 @@ FROM docker/buildx-bin:0.37.1@sha256:0ef4e936b9057e45a8c6595c01a8116353acd102b6a
 # Cross-compiled, never emulated: the build stage runs on the machine that builds, whatever it builds for.
 FROM --platform=$BUILDPLATFORM rust AS build
 ARG TARGETARCH
+ENV CARGO_HOME=/usr/local/cargo
 WORKDIR /src
 COPY --chmod=755 <<'SH' /cargo-build
 #!/bin/sh
@@ -31,7 +32,7 @@ if [ "$target" != "$host" ]; then
 fi
 # The C library goes into the binary. Without --target the flag would reach build scripts and macros, which cannot have it.
 # No path of the build goes into it, so that the same source gives the same bytes wherever it lies.
-export RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=. --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+export RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=. --remap-path-prefix=$CARGO_HOME=/cargo"
 cargo build --release --locked --target "$target" "$@"
 mkdir -p /out/wait-and-release /out/build-and-signal
 cp "target/$target/release/wait-and-release" /out/wait-and-release/
@@ -63,7 +64,8 @@ LABEL org.opencontainers.image.title="build-and-signal" \
       org.opencontainers.image.source="https://github.com/org/release-actions" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 WORKDIR /tmp
-COPY --from=buildx /buildx /usr/local/bin/buildx
+# Where the program looks for it: beside itself.
+COPY --from=buildx /buildx /buildx
 COPY --from=build /out/build-and-signal/ /
 ENTRYPOINT ["/build-and-signal"]
 
