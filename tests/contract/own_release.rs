@@ -78,3 +78,11 @@ fn every_base_image_is_pinned_by_digest() {
     }
     assert!(stages.len() > 5);
 }
+
+#[test]
+fn the_image_is_compiled_by_the_rust_of_the_gate() {
+    let toolchain = read("rust-toolchain.toml");
+    let channel = toolchain.split("channel = \"").nth(1).unwrap().split('"').next().unwrap();
+    let (minor, _) = channel.rsplit_once('.').unwrap();
+    assert!(read("Dockerfile").contains(&format!(" rust:{minor}-")), "{channel}");
+}

@@ -20,6 +20,11 @@ fail() {
     exit 1
 }
 
+# quiet COMMAND...: runs it, and shows what it says when it fails.
+quiet() {
+    "$@" >"$folder/said" 2>&1 || { cat "$folder/said" >&2; return 1; }
+}
+
 install_missing docker-registry:docker-registry curl:curl git:git jq:jq gcc:gcc /usr/include/stdio.h:libc6-dev
 start_registry store
 start_dockerd
@@ -82,6 +87,17 @@ if [[ $platforms == *arm64* ]]; then
     grep -F 'GITHUB_REPOSITORY' <<<"$said" >/dev/null || fail "wait-and-release for arm64 said: $said"
 fi
 
+echo "= every program starts"
+image="$address/org/release-actions/build-and-signal@${digest[build-and-signal]}"
+docker run --rm --network none --entrypoint /buildx "$image" version
+mapfile -t entrypoints < <(sed -n 's/^ *[a-z-]*entrypoint: //p' actions/build-and-signal/action.yml)
+for name in "${entrypoints[@]}"; do
+    # It has nothing to do, and says so as it likes; docker's own 125 to 127 mean that there is no such program.
+    code=0
+    docker run --rm --network none --entrypoint "$name" "$image" >/dev/null 2>&1 || code=$?
+    ((code < 125)) || fail "$name of build-and-signal does not start: $code"
+done
+
 echo "= start"
 mkdir "$folder/hello"
 printf '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n' >"$folder/hello/hello.c"
@@ -117,8 +133,9 @@ build_image both --output "type=local,dest=$folder/first"
 # Another folder here and there, files of another time, and nothing of what the first build left.
 mkdir "$folder/copy"
 cp --recursive --parents Cargo.toml Cargo.lock clippy.toml crates tests/Cargo.toml tests/main.rs Dockerfile .dockerignore "$folder/copy"
-sed -i -e 's#/src#/another/place#g' -e "s#id=target-#id=again-$RANDOM-#" "$folder/copy/Dockerfile"
+sed -i -e 's#/src#/another/place#g' -e 's#/usr/local/cargo#/another/home#g' -e "s#id=target-#id=again-$RANDOM-#" "$folder/copy/Dockerfile"
 grep -q 'WORKDIR /another/place' "$folder/copy/Dockerfile"
+grep -q 'CARGO_HOME=/another/home$' "$folder/copy/Dockerfile"
 grep -q 'target=/another/place/target,id=again-' "$folder/copy/Dockerfile"
 build_image_of "$folder/copy" both --no-cache-filter build --output "type=local,dest=$folder/second"
 for action in "${actions[@]}"; do
@@ -185,13 +202,15 @@ YAML
         --local-repository "$(here sigstore/cosign-installer)=$folder/stand-in/nothing" </dev/null)
     pinned=$address/org/release-actions/$action@${digest[$action]}
     check=(--insecure-ignore-tlog --key "$folder/key.pub")
-    cosign verify "${check[@]}" "$pinned" >/dev/null
-    cosign verify-attestation "${check[@]}" --type cyclonedx "$pinned" |
+    quiet cosign verify "${check[@]}" "$pinned"
+    cosign verify-attestation "${check[@]}" --type cyclonedx "$pinned" 2>/dev/null |
         jq -r '.payload | @base64d | fromjson | .predicate.components[].name' >"$folder/components"
     grep -qx tokio "$folder/components" || fail "the bill of materials of $action does not name tokio"
     for child in $(fetch "$action" manifests "${digest[$action]}" | jq -r '.manifests[] | select(.platform.os != "unknown") | .digest'); do
-        cosign verify "${check[@]}" "${pinned%@*}@$child" >/dev/null
-        cosign verify-attestation "${check[@]}" --type slsaprovenance1 "${pinned%@*}@$child" |
+        quiet cosign verify "${check[@]}" "${pinned%@*}@$child"
+        # BuildKit's own version of the form: 0.2 or 1.
+        { cosign verify-attestation "${check[@]}" --type slsaprovenance1 "${pinned%@*}@$child" ||
+            cosign verify-attestation "${check[@]}" --type slsaprovenance "${pinned%@*}@$child"; } 2>/dev/null |
             jq -e '.payload | @base64d | fromjson | .predicate | tostring | contains("Dockerfile")' >/dev/null
     done
 done
