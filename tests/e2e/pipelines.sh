@@ -47,5 +47,9 @@ printf '{"schema": 1, "repository": "org/release-actions", "tag": "v1.0.0", "ver
 cd "$root"
 cargo xtask dist --images "$folder/images.lock.json" --out "$folder/tree"
 
+# The programs in those images, for this repository's release of itself.
+build_image both --output "type=local,dest=$folder/programs"
+
+export E2E_PROGRAMS=$folder/programs
 export E2E_STORE=$address E2E_PROXY=127.0.0.1:$proxy E2E_CERTIFICATES=$certificates E2E_TREE=$folder/tree E2E_ACT=$act
 cargo test --package tests -- --ignored --nocapture --test-threads=1 "pipelines::${1:-}"

@@ -2,10 +2,11 @@
 //!
 //! `ghcr` the registry as ghcr.io · `shop` the repository, its GitHub, and what each job's token may do · `act` the runner ·
 //! `stories` what must come of it · `rights` what happens without one ·
-//! `readme` the same by following the README.
+//! `readme` the same by following the README · `own_release` this repository's release of itself.
 
 mod act;
 mod ghcr;
+mod own_release;
 mod readme;
 mod rights;
 mod shop;

@@ -64,15 +64,25 @@ impl Shop {
 
     /// A repository without any file.
     pub(crate) async fn empty(name: &str) -> Self {
+        Self::of("octo", name).await
+    }
+
+    /// The same, of that owner.
+    pub(super) async fn of(owner: &str, name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new("2026-11-23T12:00:00Z".parse().unwrap());
-        world.repository(RepositorySpec { name: name.to_owned(), private: true, ..RepositorySpec::default() });
+        world.repository(RepositorySpec {
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+            private: true,
+            ..RepositorySpec::default()
+        });
         world.rate_limit(100_000);
         let github = world.serve_github().await.unwrap();
         let certificates = PathBuf::from(variable("E2E_CERTIFICATES"));
         let ghcr = Ghcr::open(&variable("E2E_STORE"), &variable("E2E_PROXY"), &certificates).await;
-        let repository = format!("octo/{name}");
-        let (tree, reusable) = tree(folder.path()).await;
+        let repository = format!("{owner}/{name}");
+        let (tree, reusable) = tree(folder.path(), Path::new(&variable("E2E_TREE"))).await;
         let shop = Self {
             folder,
             world,
@@ -89,6 +99,11 @@ impl Shop {
         let origin = format!("{}/{}.git", shop.github.url(), shop.repository);
         shop.git(&["remote", "add", "origin", &origin]).await;
         shop
+    }
+
+    /// From now on the workflows call this release tree.
+    pub(super) async fn take_tree(&mut self, from: &Path) {
+        (self.tree, self.reusable) = tree(self.folder.path(), from).await;
     }
 
     pub(super) fn path(&self, name: &str) -> String {
@@ -230,8 +245,7 @@ fn granted(job: &Value, workflow: &Value) -> Permissions {
 
 /// Copies the release tree, gives the jobs of its reusable workflow their tokens, and says what it is called by: each commit of
 /// the chain by its id, and the last one, as a release is, by `v1`.
-async fn tree(folder: &Path) -> (Vec<(String, PathBuf)>, Value) {
-    let from = PathBuf::from(variable("E2E_TREE"));
+async fn tree(folder: &Path, from: &Path) -> (Vec<(String, PathBuf)>, Value) {
     let chain = std::fs::read_to_string(from.join("chain")).unwrap();
     let mut tree = Vec::new();
     for line in chain.lines() {
