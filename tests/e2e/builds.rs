@@ -128,7 +128,12 @@ async fn a_cache_that_is_refused_fails_no_build_and_is_told_of() {
     // knows no cache: GitHub's simulation answers 404 there.
     let part = |value: &serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let scopes = json!([{ "Scope": "refs/heads/main", "Permission": 3 }]).to_string();
-    let token = format!("{}.{}.{}", part(&json!({ "alg": "none" })), part(&json!({ "ac": scopes })), part(&json!({})));
+    let token = format!(
+        "{}.{}.{}",
+        part(&json!({ "alg": "none" })),
+        part(&json!({ "ac": scopes, "nbf": 1, "exp": 4_102_444_800_u64 })),
+        part(&json!({}))
+    );
     let results = format!("{}/", shop.github.url());
     let mut step = step(&shop, "api", 100).await;
     step.input("cache-write", "true").set("ACTIONS_RUNTIME_TOKEN", &token).set("ACTIONS_RESULTS_URL", &results);

@@ -96,8 +96,8 @@ impl Diagnosis {
     /// What kept the cache from being written in a call that ended well, as it may (`ignore-error=true`); `None` = nothing.
     pub(crate) fn of_success(lines: &[String]) -> Option<String> {
         let (step, said) = lines.iter().rev().find_map(|line| line.strip_prefix('#')?.split_once(" ERROR: "))?;
-        let exports = lines.iter().any(|line| line.starts_with(&format!("#{step} exporting cache")));
-        exports.then(|| said.to_owned())
+        let exports = |line: &String| line.strip_prefix(&format!("#{step} ")).is_some_and(exports_cache);
+        lines.iter().any(exports).then(|| said.to_owned())
     }
 
     /// Whether the same call may end well the next time.
@@ -151,6 +151,11 @@ impl Diagnosis {
     }
 }
 
+/// Whether a step of this name writes the cache (moby/buildkit, `cache/remotecache`).
+fn exports_cache(step: &str) -> bool {
+    step.starts_with("exporting cache") || step.starts_with("exporting to GitHub Actions Cache")
+}
+
 fn class(said: &str, lines: &[String]) -> Class {
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let transient = says(&TRANSIENT);
@@ -172,7 +177,7 @@ fn class(said: &str, lines: &[String]) -> Class {
     }
     // The section that buildx quotes names the step that failed.
     let failed_step = lines.iter().rev().find_map(|line| line.strip_prefix(" > ")).unwrap_or_default();
-    if failed_step.starts_with("exporting cache") || says(&["cache exporter"]) {
+    if exports_cache(failed_step) || says(&["cache exporter"]) {
         return Class::CacheExport;
     }
     if failed_step.starts_with("exporting to image") {
@@ -230,6 +235,8 @@ mod tests {
         let lines = |log: &str| log.lines().map(ToOwned::to_owned).collect::<Vec<_>>();
         let said = Diagnosis::of_success(&lines(include_str!("logs/cache-export-ignored.log")));
         assert!(said.is_some_and(|said| said.contains("401 Unauthorized")));
+        let said = Diagnosis::of_success(&lines(include_str!("logs/cache-export-gha-ignored.log")));
+        assert_eq!(said.as_deref(), Some("Bad credentials"));
         assert_eq!(Diagnosis::of_success(&lines(include_str!("logs/cache-not-read.log"))), None);
     }
 

@@ -59,10 +59,12 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// The `buildx` of the action's image, whatever a workflow makes of the `PATH`, else the one on the `PATH`.
+    /// The `buildx` that stands beside this program, as in the action's image, whatever a workflow makes of the `PATH`; else
+    /// the one on the `PATH`.
     pub fn buildx() -> Self {
-        let ours = PathBuf::from("/usr/local/bin/buildx");
-        let program = if ours.is_file() { ours.into_os_string() } else { "buildx".into() };
+        let beside = std::env::current_exe().ok().map(|program| program.with_file_name("buildx"));
+        let program =
+            beside.filter(|program| program.is_file()).map_or_else(|| "buildx".into(), PathBuf::into_os_string);
         Self::new(move |call| Box::pin(run(program.clone(), call)))
     }
 

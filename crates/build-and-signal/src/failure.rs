@@ -33,9 +33,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     NotProven(String),
     /// buildx cannot be started.
-    #[error(
-        "cannot start buildx ({0}): it stands at /usr/local/bin/buildx in the action's image, elsewhere on the PATH"
-    )]
+    #[error("cannot start buildx ({0}): it stands beside this program in the action's image, elsewhere on the PATH")]
     NoEngine(String),
     /// The files that buildx needs cannot be written.
     #[error("cannot write the docker configuration: {0}")]
