@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::builds::Build;
 use crate::stage::{SERVICES, Stage};
 
 mod own_release;
@@ -21,14 +22,19 @@ fn read(path: &str) -> String {
 
 /// The entries of a mapping of `actions/wait-and-release/action.yml`, with their defaults.
 fn declared(mapping: &str) -> BTreeMap<String, String> {
-    let action: Value = serde_saphyr::from_str(&read("actions/wait-and-release/action.yml")).unwrap();
+    declared_by("wait-and-release", mapping)
+}
+
+/// The same of any action.
+fn declared_by(action: &str, mapping: &str) -> BTreeMap<String, String> {
+    let action: Value = serde_saphyr::from_str(&read(&format!("actions/{action}/action.yml"))).unwrap();
     let default = |entry: &Value| entry["default"].as_str().unwrap_or_default().to_owned();
     action[mapping].as_object().unwrap().iter().map(|(name, entry)| (name.clone(), default(entry))).collect()
 }
 
-/// The first cells of the README's table under `heading`, with the second ones, both without backticks.
-fn table(heading: &str) -> BTreeMap<String, String> {
-    let readme = read("README.md");
+/// The first cells of a page's table under `heading`, with the second ones, both without backticks.
+fn table(page: &str, heading: &str) -> BTreeMap<String, String> {
+    let readme = read(page);
     let section = readme.split(&format!("\n## {heading}\n")).nth(1).unwrap();
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -41,12 +47,18 @@ fn table(heading: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn the_readme_lists_every_input_with_its_default_and_no_other() {
-    assert_eq!(table("Inputs"), declared("inputs"));
+    assert_eq!(table("README.md", "Inputs"), declared("inputs"));
+    assert_eq!(table("actions/build-and-signal/README.md", "Inputs"), declared_by("build-and-signal", "inputs"));
 }
 
 #[test]
 fn the_readme_lists_every_output_and_no_other() {
-    assert_eq!(table("Outputs").into_keys().collect::<BTreeSet<_>>(), declared("outputs").into_keys().collect());
+    for (page, action) in
+        [("README.md", "wait-and-release"), ("actions/build-and-signal/README.md", "build-and-signal")]
+    {
+        let listed: BTreeSet<_> = table(page, "Outputs").into_keys().collect();
+        assert_eq!(listed, declared_by(action, "outputs").into_keys().collect(), "{page}");
+    }
 }
 
 #[test]
@@ -56,9 +68,11 @@ fn the_code_reads_every_input_and_no_other() {
         let raw = code.split("struct Raw {").nth(1).unwrap().split("\n}").next().unwrap();
         raw.lines().filter_map(|line| Some(line.trim().split_once(':')?.0.replace('_', "-"))).collect()
     };
-    let mut names = read_by("crates/wait-and-release/src/inputs.rs");
-    names.extend(read_by("crates/action/src/connection.rs"));
-    assert_eq!(names, declared("inputs").into_keys().collect());
+    for action in ["wait-and-release", "build-and-signal"] {
+        let mut names = read_by(&format!("crates/{action}/src/inputs.rs"));
+        names.extend(read_by("crates/action/src/connection.rs"));
+        assert_eq!(names, declared_by(action, "inputs").into_keys().collect(), "{action}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,6 +89,46 @@ async fn every_output_is_written_on_success_on_failure_and_on_bad_input() {
     stage.input("timeout", "soon");
     let bad_input = stage.run().await;
     assert_eq!((bad_input.exit, bad_input.outputs.into_keys().collect::<BTreeSet<_>>()), (2, declared));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_writes_every_output_on_success_on_failure_and_on_bad_input() {
+    let declared: BTreeSet<String> = declared_by("build-and-signal", "outputs").into_keys().collect();
+    for (input, value, exit) in
+        [("target", "final", 0), ("tag", "v9.9.9", 2), ("timeout", "soon", 2), ("result", "success", 1)]
+    {
+        let mut build = Build::new();
+        build.input(input, value);
+        let ended = build.build().await;
+        assert_eq!(
+            (ended.exit, ended.outputs.into_keys().collect::<BTreeSet<_>>()),
+            (exit, declared.clone()),
+            "{input}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_defaults_of_a_build_are_those_of_the_code() {
+    let mut given = Build::new();
+    for (name, default) in declared_by("build-and-signal", "inputs") {
+        if !default.is_empty() && !default.contains("${{") {
+            given.input(&name, &default);
+        }
+    }
+    let absent = Build::new();
+    let mut ends = Vec::new();
+    for build in [&given, &absent] {
+        let mut ended = build.build().await;
+        // Two builds differ by when they were made, and by the folder that their metadata is written to.
+        ended.outputs.remove("digest");
+        let differs = |word: &String| word.contains("image.created=") || word.ends_with("/metadata.json");
+        let calls = build.builder.made().into_iter();
+        let calls: Vec<Vec<String>> =
+            calls.map(|made| made.arguments.into_iter().filter(|word| !differs(word)).collect()).collect();
+        ends.push((ended.exit, ended.outputs, calls));
+    }
+    assert_eq!(ends[0], ends[1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,11 +166,14 @@ async fn the_lock_file_is_as_its_schema_says() {
 
 #[test]
 fn every_relative_link_of_the_pages_leads_somewhere() {
-    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"] {
+    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
+    for page in pages.into_iter().chain(["actions/build-and-signal/README.md"]) {
         let text = read(page);
+        let folder = root().join(page).parent().unwrap().to_owned();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let is_local = !link.contains("://") && !link.starts_with('#');
-            assert!(!is_local || root().join(link).exists(), "{page} links to {link}");
+            let path = link.split('#').next().unwrap_or_default();
+            assert!(!is_local || folder.join(path).exists(), "{page} links to {link}");
         }
     }
 }
