@@ -199,10 +199,10 @@ async fn case_08_any_lifetime_of_a_token_is_survived() {
         asked(&world);
         sleep(Duration::from_secs(used - 1)).await;
         look(&registry, IMAGE).await;
-        assert_eq!(asked(&world).len(), 1, "{life}");
+        assert_eq!(asked(&world), [format!("{PROBE} [Bearer]")], "{life}");
         sleep(Duration::from_secs(2)).await;
         look(&registry, IMAGE).await;
-        assert_eq!(asked(&world).len(), 2, "{life}");
+        assert_eq!(asked(&world), [TOKEN.to_owned(), format!("{PROBE} [Bearer]")], "{life}");
     }
 }
 
@@ -310,7 +310,10 @@ async fn case_23_every_form_of_a_challenge_is_read() {
     world.fault(Fault::on("GET", HOST, "/token").answer(Answer::json(200, r#"{"token":"tok3n"}"#)));
     let registry = probe(&world);
     assert_eq!(look(&registry, "reg.test/octo/open:1").await, WELL);
+    assert_eq!(asked(&world).len(), 5);
     assert_eq!(look(&registry, IMAGE).await, WELL);
+    let asked = asked(&world);
+    assert_eq!((asked.len(), &asked[..2]), (7, &[PROBE.to_owned(), TOKEN.to_owned()][..]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -337,9 +340,16 @@ async fn case_26_a_stale_password_does_not_hide_a_public_image() {
     let registry = probe_with_login(&world, "ghcr.io");
     assert_eq!(look(&registry, "ghcr.io/octo/api:1").await, WELL);
     let asked_at_first = asked(&world);
-    assert_eq!(asked_at_first.iter().filter(|line| line.contains("[Basic]")).count(), 1, "{asked_at_first:?}");
+    let with_password: Vec<&String> = asked_at_first.iter().filter(|line| line.contains("[Basic]")).collect();
+    assert!(
+        with_password.len() == 1 && with_password[0].starts_with("GET https://ghcr.io/token?"),
+        "{asked_at_first:?}"
+    );
+    // The door, the token that is refused and the one that is not, five questions, two blobs on another host.
+    assert_eq!(asked_at_first.len(), 1 + 2 + 5 + 2, "{asked_at_first:?}");
     look(&registry, "ghcr.io/octo/api:1").await;
-    assert_eq!(asked(&world).len(), 1, "and the password is not tried again");
+    let again = ["GET https://ghcr.io/v2/octo/api/manifests/1 [Bearer]"];
+    assert_eq!(asked(&world), again, "and the password is not tried again");
     // Of a private image both are refused, and the first refusal is told.
     world.private_image("ghcr.io", "octo/api", true);
     let seen = look(&probe_with_login(&world, "ghcr.io"), "ghcr.io/octo/api:1").await;
@@ -347,6 +357,8 @@ async fn case_26_a_stale_password_does_not_hide_a_public_image() {
         seen,
         "denied: the token endpoint https://ghcr.io/token of ghcr.io answered 403 Forbidden (DENIED: invalid token)"
     );
+    let asked = asked(&world);
+    assert!(asked.len() == 3 && asked[1].ends_with(" [Basic]") && !asked[2].contains('['), "{asked:?}");
 }
 
 /// Keeps the text of every event.
@@ -398,6 +410,11 @@ async fn case_28_no_secret_is_repeated_and_no_control_character_shown() {
         door(&world, HOST, &bearer("https://reg.test/token"));
         let registry = probe_with_login(&world, HOST);
         said.extend([look(&registry, IMAGE).await, glance(&registry, IMAGE).await]);
+        let asked = asked(&world);
+        assert!((3..=24).contains(&asked.len()), "{}: {asked:#?}", asked.len());
+        let at_token = |line: &&String| line.starts_with("GET https://reg.test/token?");
+        let may = |line: &String| !line.contains("[Basic]") || at_token(&line);
+        assert!(asked.iter().all(may) && !asked.iter().any(|line| line.contains("evil.test")), "{asked:#?}");
         assert!(!format!("{registry:?}").contains(PASSWORD));
     }
     // A realm and a challenge that hold secrets or lines.

@@ -36,7 +36,7 @@ async fn case_01_a_manifest_without_end_is_read_to_four_mebibytes() {
     let seen = verdict(&world).await;
     assert!(seen.starts_with("not an image: GET https://reg.test/v2/octo/api/manifests/1: "), "{seen}");
     assert!(seen.ends_with("larger than 4194304 bytes"), "{seen}");
-    assert_eq!(asked(&world).len(), 1, "it is not asked for again");
+    assert_eq!(asked_openly(&world), 1, "it is not asked for again");
     // To the byte.
     let padded = |size: usize| padded_to(size, &index(&entries(&stocked())));
     assert_eq!(served(OCI_INDEX, padded(4 * 1024 * 1024)).await, WELL);
@@ -49,7 +49,7 @@ async fn case_01_a_manifest_without_end_is_read_to_four_mebibytes() {
     let manifest = json!({"schemaVersion": 2, "config": config, "layers": []}).to_string();
     world.put_raw_manifest(IMAGE, OCI_IMAGE, manifest.as_bytes());
     assert!(verdict(&world).await.contains("more than 4194304"));
-    assert_eq!(asked(&world).len(), 1);
+    assert_eq!(asked_openly(&world), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +78,7 @@ async fn case_03_a_wrong_digest_is_refused_with_content_and_a_candidate_without(
         seen.starts_with("not an image: reg.test serves it as sha256:") && seen.contains("but its content is"),
         "{seen}"
     );
-    assert_eq!(asked(&world).len(), 1);
+    assert_eq!(asked_openly(&world), 1);
     let lie = glance(&probe(&world), IMAGE).await;
     assert!(lie.starts_with("sha256:") && Some(lie) != world.image_digest(IMAGE));
     // Docker Hub is asked by HEAD first; what it says there must be confirmed by content.
@@ -88,7 +88,7 @@ async fn case_03_a_wrong_digest_is_refused_with_content_and_a_candidate_without(
     let sight = probe(&world).look(&named("octo/api:1"), &all()).await;
     let Sight::Image(facts) = sight else { panic!("{}", shown(&sight)) };
     assert_eq!(Some(facts.digest.to_string()), world.image_digest("registry-1.docker.io/octo/api:1"));
-    assert_eq!(asked(&world).len(), 6);
+    assert_eq!(asked_openly(&world), 6);
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,9 +98,9 @@ async fn case_04_a_junk_digest_is_computed_instead() {
         let answer = Answer::ExtraHeaders(headers(&[("Docker-Content-Digest", junk)]));
         let world = faulty(Fault::on("*", HOST, TAG).answer(answer));
         assert_eq!(verdict(&world).await, WELL, "{junk}");
-        assert_eq!(asked(&world).len(), 5);
+        assert_eq!(asked_openly(&world), 5);
         assert_eq!(Some(glance(&probe(&world), IMAGE).await), world.image_digest(IMAGE), "{junk}");
-        assert_eq!(asked(&world).len(), 2, "a HEAD, and a GET to tell");
+        assert_eq!(asked_openly(&world), 2, "a HEAD, and a GET to tell");
     }
     // Two values, the first of which is true.
     let world = stocked();
@@ -111,7 +111,7 @@ async fn case_04_a_junk_digest_is_computed_instead() {
     assert_eq!(verdict(&world).await, WELL);
     asked(&world);
     assert_eq!(glance(&probe(&world), IMAGE).await, truth);
-    assert_eq!(asked(&world).len(), 2);
+    assert_eq!(asked_openly(&world), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,10 +131,10 @@ async fn case_05_a_page_of_a_captive_portal_is_no_image() {
             "{seen}"
         );
         assert!(seen.starts_with("not an image: "), "{seen}");
-        assert_eq!(asked(&world).len(), 1);
+        assert_eq!(asked_openly(&world), 1);
         let glance = glance(&probe(&world), IMAGE).await;
         assert!(glance.starts_with("unreachable: reg.test served no image: "), "{glance}");
-        assert_eq!(asked(&world).len(), 2);
+        assert_eq!(asked_openly(&world), 2);
     }
     // A portal that knows the digests of the children does not make them present.
     world.push(IMAGE, &spec().revision(Carrier::IndexAnnotation, COMMIT));
@@ -148,7 +148,7 @@ async fn case_05_a_page_of_a_captive_portal_is_no_image() {
     )));
     let seen = verdict(&world).await;
     assert!(seen.starts_with("image: linux/amd64 broken: ") && seen.ends_with("linux/arm64 present"), "{seen}");
-    assert_eq!(asked(&world).len(), 4);
+    assert_eq!(asked_openly(&world), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,11 +193,11 @@ async fn case_10_broken_json_is_no_image() {
 async fn case_10_a_cut_body_is_asked_for_again() {
     let world = faulty(at_tag(Answer::Truncated).times(2));
     assert_eq!(verdict(&world).await, WELL);
-    assert_eq!(asked(&world).len(), 3 + 4);
+    assert_eq!(asked_openly(&world), 3 + 4);
     let world = faulty(at_tag(Answer::Truncated));
     let seen = verdict(&world).await;
     assert!(seen.starts_with("unreachable: reg.test: ") && seen.contains("the connection broke"), "{seen}");
-    assert_eq!(asked(&world).len(), 3);
+    assert_eq!(asked_openly(&world), 3);
 }
 
 /// An entry that names an index of these entries, which is put into the registry.
@@ -214,7 +214,7 @@ async fn case_11_one_index_inside_another_is_read_and_no_more() {
     let put = |entries: &[Value]| world.put_raw_manifest(IMAGE, OCI_INDEX, index(entries).as_bytes());
     put(&[inner.clone(), inner.clone()]);
     assert_eq!(verdict(&world).await, WELL);
-    assert_eq!(asked(&world).len(), 6, "the same index is read once");
+    assert_eq!(asked_openly(&world), 6, "the same index is read once");
     let mut chain = inner.clone();
     for _ in 0..100 {
         chain = nested(&world, &[chain]);
@@ -222,7 +222,7 @@ async fn case_11_one_index_inside_another_is_read_and_no_more() {
     put(&[chain]);
     let seen = verdict(&world).await;
     assert!(seen.starts_with("not an image: the index ") && seen.contains("inside it holds another index"), "{seen}");
-    assert_eq!(asked(&world).len(), 2, "depth 100 costs no more than depth 2");
+    assert_eq!(asked_openly(&world), 2, "depth 100 costs no more than depth 2");
     // An index that is served for itself, as no honest one can be: it has another digest then.
     let itself = json!({"mediaType": OCI_INDEX, "digest": format!("sha256:{}", "0".repeat(64)), "size": 1});
     put(&[itself]);
@@ -234,7 +234,7 @@ async fn case_11_one_index_inside_another_is_read_and_no_more() {
     )));
     let seen = verdict(&world).await;
     assert!(seen.starts_with("not an image: the index 000000000000 inside it: "), "{seen}");
-    assert_eq!(asked(&world).len(), 2);
+    assert_eq!(asked_openly(&world), 2);
     // Too many: in one index, or in all together.
     let many = |from: usize, to: usize| -> Vec<Value> {
         let entry = |number| json!({"mediaType": OCI_IMAGE, "digest": format!("sha256:{number:064}"), "size": 1, "platform": {"os": "linux", "architecture": "arm", "variant": format!("v{number}")}});
@@ -251,7 +251,7 @@ async fn case_11_one_index_inside_another_is_read_and_no_more() {
         put(&entries);
         let seen = verdict(&world).await;
         assert!(seen.starts_with("not an image: ") && seen.contains(expected), "{seen}");
-        assert!(asked(&world).len() <= 3);
+        assert!(asked_openly(&world) <= 3);
     }
 }
 
@@ -287,7 +287,7 @@ async fn case_12_platforms_must_be_named_and_agree() {
         world.put_raw_manifest(IMAGE, OCI_INDEX, index(&entries).as_bytes());
         let seen = verdict(&world).await;
         assert!(seen.starts_with(expected), "{seen}");
-        assert_eq!(asked(&world).len(), requests, "{seen}");
+        assert_eq!(asked_openly(&world), requests, "{seen}");
     }
 }
 
@@ -346,14 +346,14 @@ async fn case_16_an_image_whose_parts_are_gone_is_broken_until_they_are_back() {
         look(&registry, IMAGE).await,
         "image: linux/amd64 broken: its manifest: its configuration sha256:… is not in the registry (404), linux/arm64 present"
     );
-    assert_eq!(asked(&world).len(), 5);
+    assert_eq!(asked_openly(&world), 5);
     world.delete_manifest(HOST, "octo/api", &child);
     let gone = "image: linux/amd64 broken: its manifest is not in the registry (404), linux/arm64 present";
     assert_eq!(look(&probe(&world), IMAGE).await, gone);
-    assert_eq!(asked(&world).len(), 4);
+    assert_eq!(asked_openly(&world), 4);
     world.push(IMAGE, &spec());
     assert_eq!(look(&registry, IMAGE).await, WELL);
-    assert_eq!(asked(&world).len(), 2, "only what was broken is asked for again");
+    assert_eq!(asked_openly(&world), 2, "only what was broken is asked for again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -370,6 +370,7 @@ async fn case_17_a_part_that_is_not_what_the_index_says_is_broken() {
             seen.starts_with(&format!("image: linux/amd64 broken: {why}")) && seen.contains("bytes and has"),
             "{seen}"
         );
+        assert_eq!(asked_openly(&world), if path.starts_with("blobs") { 5 } else { 4 });
         world.clear_faults();
     }
     // The right length, and another content.
@@ -386,6 +387,7 @@ async fn case_17_a_part_that_is_not_what_the_index_says_is_broken() {
         seen.starts_with("image: linux/amd64 broken: its manifest: the content served for sha256:… has another digest"),
         "{seen}"
     );
+    assert_eq!(asked_openly(&world), 4);
     world.clear_faults();
     // The right content, and another length in the index.
     let mut entries = given;
@@ -393,6 +395,7 @@ async fn case_17_a_part_that_is_not_what_the_index_says_is_broken() {
     world.put_raw_manifest(IMAGE, OCI_INDEX, index(&entries).as_bytes());
     let seen = verdict(&world).await;
     assert!(seen.starts_with("image: linux/amd64 broken: its manifest: sha256:… should have 1 bytes"), "{seen}");
+    assert_eq!(asked_openly(&world), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -435,7 +438,7 @@ async fn case_18_every_revision_is_shown_as_it_stands_with_its_place() {
         let claims: Vec<String> =
             facts.claims.iter().map(|claim| format!("{} {}", claim.place, claim.revision)).collect();
         assert_eq!(claims, expected);
-        assert_eq!(asked(&world).len(), requests, "{claims:?}");
+        assert_eq!(asked_openly(&world), requests, "{claims:?}");
     }
     // Platforms that differ are both shown, a label with the source that stands beside it: it may be the base image's.
     let world = stocked();
@@ -454,5 +457,6 @@ async fn case_18_every_revision_is_shown_as_it_stands_with_its_place() {
     let Sight::Image(facts) = sight else { panic!("{}", shown(&sight)) };
     let revisions: Vec<&str> = facts.claims.iter().map(|claim| claim.revision.as_str()).collect();
     assert_eq!(revisions, ["a", "b"]);
+    assert_eq!(asked_openly(&world), 5);
     assert!(facts.claims.iter().all(|claim| claim.source.as_deref() == Some("https://github.com/base/image")));
 }

@@ -34,7 +34,22 @@
 //! | 29 | many images, one slow host | `case_29_five_hundred_images_and_a_slow_host`; a deadline of the run in row 9; no wall clock is read |
 //! | 30 | protocol errors | `case_30_only_200_is_content_and_a_length_of_head_is_no_promise`, `case_30_a_protocol_error_on_the_wire_is_unreachable` |
 //!
-//! The manners of real registries are in `registries`.
+//!
+//! | registry | its manners | test |
+//! |---|---|---|
+//! | GHCR | the token endpoint refuses what is hidden or absent; tokens without a lifetime; blobs elsewhere; a lag | `registry_ghcr` |
+//! | Docker Hub | a token for everybody, then 401; a GET counts as a pull; `Retry-After` since 1970 | `registry_docker_hub` |
+//! | ECR private | Basic, no token; a GET names no digest | `registry_ecr_private` |
+//! | ECR Public | one scope for all | `registry_ecr_public` |
+//! | GAR | 403 at the token endpoint for absent and private alike; blobs on a signed path of the same host | `registry_gar` |
+//! | ACR | 401 for absent and private alike; a list needs its media type | `registry_acr` |
+//! | Quay | 401 with a token; `TAG_EXPIRED`; 405 for a disabled namespace | `registry_quay` |
+//! | Harbor | `NOT_FOUND`; `Basic` to credentials that are refused | `registry_harbor` |
+//! | GitLab | the token endpoint on another host refuses | `registry_gitlab` |
+//! | Gitea | two challenges, without scope and service | `registry_gitea` |
+//! | zot | Basic; the body of a refusal is one object | `registry_zot` |
+//! | distribution | `MANIFEST_UNKNOWN` for a missing repository too | `registry_distribution` |
+//! | Artifactory | 403 for a missing tag of a virtual repository | `registry_artifactory` |
 
 #![cfg(test)]
 
@@ -182,6 +197,21 @@ fn asked(world: &World) -> Vec<String> {
     requests.into_iter().map(line).collect()
 }
 
+/// How many requests came since the last call. All of them asked one registry for [`IMAGE`]'s repository, none with access.
+#[track_caller]
+fn asked_openly(world: &World) -> usize {
+    let asked = asked(world);
+    let home = |line: &String| {
+        let host = line.split("://").nth(1)?.split('/').next()?.to_owned();
+        let is_open =
+            ["GET", "HEAD"].iter().any(|method| line.starts_with(&format!("{method} https://{host}/v2/octo/api/")));
+        (is_open && !line.contains(" [")).then_some(host)
+    };
+    let homes: std::collections::HashSet<_> = asked.iter().map(home).collect();
+    assert!(homes.len() <= 1 && !homes.contains(&None), "{asked:#?}");
+    asked.len()
+}
+
 /// `text` and as many blanks as make `size` bytes.
 fn padded_to(size: usize, text: &str) -> String {
     format!("{text}{}", " ".repeat(size - text.len()))
@@ -203,26 +233,43 @@ fn parts_of(world: &World, reference: &str) -> Vec<String> {
 #[test]
 fn every_row_names_its_tests_and_each_of_them_is_there() {
     let sources = [
+        include_str!("registries.rs"),
         include_str!("access.rs"),
         include_str!("addresses.rs"),
         include_str!("content.rs"),
         include_str!("time.rs"),
         include_str!("wire.rs"),
     ];
-    let rows: Vec<&str> =
-        include_str!("main.rs").lines().filter_map(|line| line.strip_prefix("//! | ")).skip(1).collect();
+    let table = |heading: &str| -> Vec<&str> {
+        let rows = include_str!("main.rs").lines().filter_map(|line| line.strip_prefix("//! | "));
+        rows.skip_while(|row| !row.starts_with(heading))
+            .skip(1)
+            .take_while(|row| !row.starts_with("registry |"))
+            .collect()
+    };
+    let tests_of = |row: &str| -> Vec<String> {
+        let words = row.split('`').filter(|word| word.starts_with("case_") || word.starts_with("registry_"));
+        words.map(ToOwned::to_owned).collect()
+    };
+    let is_there = |name: &str| sources.iter().any(|source| source.contains(&format!("\nasync fn {name}(")));
+    let there = |start: &str| -> usize {
+        sources.iter().map(|source| source.matches(&format!("\nasync fn {start}")).count()).sum()
+    };
+    let cases = table("row |");
     let mut tests = 0;
     for row in 1..=30 {
-        let line = rows.iter().find(|line| line.starts_with(&format!("{row} |")));
-        let line = line.unwrap_or_else(|| panic!("row {row} is not in the table"));
-        let names: Vec<&str> = line.split('`').filter(|name| name.starts_with("case_")).collect();
+        let line = cases.iter().find(|line| line.starts_with(&format!("{row} |")));
+        let names = tests_of(line.unwrap_or_else(|| panic!("row {row} is not in the table")));
         assert!(!names.is_empty(), "row {row} names no test");
         for name in names {
-            assert!(name.starts_with(&format!("case_{row:02}_")), "{name} in row {row}");
-            assert!(sources.iter().any(|source| source.contains(&format!("async fn {name}("))), "{name} is not there");
+            assert!(name.starts_with(&format!("case_{row:02}_")) && is_there(&name), "{name} in row {row}");
             tests += 1;
         }
     }
-    let there: usize = sources.iter().map(|source| source.matches("\nasync fn case_").count()).sum();
-    assert_eq!((rows.len(), there), (30, tests), "a row or a test that the table does not know");
+    assert_eq!((cases.len(), there("case_")), (30, tests), "a row or a test that the table does not know");
+    let registries = table("registry |");
+    for row in &registries {
+        assert!(matches!(&tests_of(row)[..], [name] if is_there(name)), "{row}");
+    }
+    assert_eq!((registries.len(), there("registry_")), (13, 13), "a row or a test that the table does not know");
 }

@@ -22,14 +22,31 @@ fn replay(world: &World, host: &str, path: &str, answer: Answer) {
     world.fault(Fault::on("*", host, path).answer(answer));
 }
 
-/// What is seen of each image, and in how many requests, by a probe that knows nothing yet.
-async fn expect(world: &World, registry: impl Fn() -> Registry, rows: &[(&str, &str, usize)]) {
+/// What is seen of each image, in how many requests, by a probe that knows nothing yet. `login`: the host whose password it
+/// has. A token goes to the API of the host that it is for, the password to that host and its token endpoint, and neither
+/// along a redirect.
+async fn expect(world: &World, login: Option<&str>, rows: &[(&str, &str, usize)]) {
     for (image, expected, requests) in rows {
         asked(world);
-        let seen = look(&registry(), image).await;
+        let registry = login.map_or_else(|| probe(world), |host| probe_with_login(world, host));
+        let seen = look(&registry, image).await;
         assert_eq!(seen, *expected, "{image}");
         let asked = asked(world);
         assert_eq!(asked.len(), *requests, "{image}: {asked:?}");
+        let authority = named(image).host().api_authority().to_owned();
+        for line in &asked {
+            let at_home = line.starts_with(&format!("GET https://{authority}/v2/octo/"))
+                || line.starts_with(&format!("GET https://{authority}/v2/off/"))
+                || line.starts_with(&format!("HEAD https://{authority}/v2/octo/"));
+            let at_token = line.contains("?service=") && line.contains("&scope=");
+            let may = match line.rsplit_once(" [").map(|(_, kind)| kind) {
+                None => true,
+                Some("Bearer]") => at_home,
+                Some("Basic]") => login.is_some() && (at_home || at_token),
+                Some(_) => false,
+            };
+            assert!(may && line.contains(" https://"), "{image}: {line}");
+        }
     }
 }
 
@@ -47,7 +64,7 @@ async fn registry_ghcr() {
         ("ghcr.io/octo/none:1", denied, 2),
         ("ghcr.io/octo/secret:1", denied, 2),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
     // Lately 401 [I openai/tunnel-client#75].
     replay(&world, "ghcr.io", "/token", errors(401, "UNAUTHORIZED", "authentication required"));
     let seen = look(&probe(&world), "ghcr.io/octo/none:1").await;
@@ -89,7 +106,7 @@ async fn registry_docker_hub() {
         ("index.docker.io/octo/none:1", "denied: index.docker.io answered 401 Unauthorized", 3),
         ("octo/secret:1", "denied: docker.io answered 401 Unauthorized", 3),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
     assert_eq!(look(&probe_with_login(&world, "docker.io"), "octo/secret:1").await, WELL);
     assert!(
         asked(&world)
@@ -128,13 +145,8 @@ async fn registry_ecr_private() {
     let (there, tag, none) =
         (format!("{host}/octo/api:1"), format!("{host}/octo/api:2"), format!("{host}/octo/none:1"));
     let denied = format!("denied: {host} answered 401 Unauthorized (UNAUTHORIZED: authentication required)");
-    expect(
-        &world,
-        || probe_with_login(&world, host),
-        &[(&there, WELL, 1 + 5), (&tag, "absent", 2), (&none, "absent", 2)],
-    )
-    .await;
-    expect(&world, || probe(&world), &[(&there, &denied, 1), (&none, &denied, 1)]).await;
+    expect(&world, Some(host), &[(&there, WELL, 1 + 5), (&tag, "absent", 2), (&none, "absent", 2)]).await;
+    expect(&world, None, &[(&there, &denied, 1), (&none, &denied, 1)]).await;
     // "Rate exceeded" [D Amazon ECR service quotas].
     world.clear_faults();
     replay(&world, host, "/v2/", errors(429, "TOOMANYREQUESTS", "Rate exceeded"));
@@ -159,7 +171,7 @@ async fn registry_ecr_public() {
         ("public.ecr.aws/octo/api:2", "absent", 3),
         ("public.ecr.aws/octo/none:1", "absent", 3),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
     // One request a second for anybody; "Data limit exceeded" [I awslabs/aws-lambda-web-adapter#429].
     let throttled = errors(429, "TOOMANYREQUESTS", "Data limit exceeded");
     let world = holding(host);
@@ -192,7 +204,7 @@ async fn registry_gar() {
         ("us-docker.pkg.dev/octo/none:1", denied.as_str(), 2),
         ("us-docker.pkg.dev/octo/secret:1", &denied, 2),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
     assert_eq!(look(&probe(&world), "us-docker.pkg.dev/octo/api:2").await, "absent");
 }
 
@@ -231,7 +243,7 @@ async fn registry_acr() {
         ("octo.azurecr.io/octo/none:1", denied, 2),
         ("octo.azurecr.io/octo/secret:1", denied, 2),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
     let every = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
     let of_manifests = |request: &sim::RecordedRequest| request.path_and_query.contains("/manifests/");
     look(&probe(&world), "octo.azurecr.io/octo/api:1").await;
@@ -268,7 +280,7 @@ async fn registry_quay() {
         ("quay.io/octo/secret:1", denied, 3),
         ("quay.io/off/api:1", off, 3),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,7 +304,7 @@ async fn registry_harbor() {
         ("harbor.test/octo/none:1", "absent", 3),
         ("harbor.test/octo/secret:1", denied, 3),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
     // And that `Basic` does not displace the way in of the other images.
     let registry = probe(&world);
     assert_eq!(look(&registry, "harbor.test/octo/secret:1").await, denied);
@@ -322,7 +334,7 @@ async fn registry_gitlab() {
         ("registry.gitlab.com/octo/none:1", "absent", 1),
         ("registry.gitlab.com/octo/secret:1", denied, 2),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
     assert_eq!(look(&probe_with_login(&world, host), "registry.gitlab.com/octo/secret:1").await, WELL);
     assert!(
         asked(&world)
@@ -351,7 +363,7 @@ async fn registry_gitea() {
         ("gitea.test/octo/none:1", "absent", 3),
         ("gitea.test/octo/secret:1", denied, 3),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -367,12 +379,12 @@ async fn registry_zot() {
     replay(&world, host, "/v2/octo/none/", errors(404, "NAME_UNKNOWN", "repository name not known to registry"));
     let rows =
         [("zot.test/octo/api:1", WELL, 6), ("zot.test/octo/api:2", "absent", 2), ("zot.test/octo/none:1", "absent", 2)];
-    expect(&world, || probe_with_login(&world, host), &rows).await;
+    expect(&world, Some(host), &rows).await;
     // The anonymous answer came first; the account's is what counts.
     let seen = look(&probe_with_login(&world, host), "zot.test/octo/secret:1").await;
     assert_eq!(seen, "denied: zot.test answered 403 Forbidden (DENIED: requested access to the resource is denied)");
     let denied = "denied: zot.test answered 401 Unauthorized (UNAUTHORIZED: authentication required)";
-    expect(&world, || probe(&world), &[("zot.test/octo/api:1", denied, 1)]).await;
+    expect(&world, None, &[("zot.test/octo/api:1", denied, 1)]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -385,17 +397,16 @@ async fn registry_distribution() {
         ("dist.test/octo/api:2", "absent", 1),
         ("dist.test/octo/none:1", "absent", 1),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
     world.registry("dist.test", RegistrySpec::distribution().auth(Auth::Basic).user("octo", PASSWORD));
     let denied = "denied: dist.test answered 401 Unauthorized (UNAUTHORIZED: authentication required)";
-    expect(&world, || probe(&world), &[("dist.test/octo/api:1", denied, 1), ("dist.test/octo/none:1", denied, 1)])
-        .await;
+    expect(&world, None, &[("dist.test/octo/api:1", denied, 1), ("dist.test/octo/none:1", denied, 1)]).await;
     let rows = [
         ("dist.test/octo/api:1", WELL, 6),
         ("dist.test/octo/api:2", "absent", 2),
         ("dist.test/octo/none:1", "absent", 2),
     ];
-    expect(&world, || probe_with_login(&world, "dist.test"), &rows).await;
+    expect(&world, Some("dist.test"), &rows).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -409,5 +420,5 @@ async fn registry_artifactory() {
         ("octo.jfrog.io/octo/api:2", "denied: octo.jfrog.io answered 403 Forbidden (DENIED: Not permitted)", 1),
         ("octo.jfrog.io/octo/none:1", "absent", 1),
     ];
-    expect(&world, || probe(&world), &rows).await;
+    expect(&world, None, &rows).await;
 }

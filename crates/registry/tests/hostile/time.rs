@@ -18,14 +18,14 @@ async fn case_09_an_attempt_ends_after_ten_seconds() {
             seen.starts_with("unreachable: reg.test: ") && seen.ends_with("no complete answer within 10 s"),
             "{seen}"
         );
-        assert_eq!(asked(&world).len(), 3);
+        assert_eq!(asked_openly(&world), 3);
         assert!((30..33).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
     }
     let world = stocked();
     world.registry(HOST, guarded("https://reg.test/token"));
     world.fault(Fault::on("GET", HOST, "/token").answer(Answer::Hang));
     assert!(verdict(&world).await.ends_with("no complete answer within 10 s"));
-    assert_eq!(asked(&world).len(), 1 + 3);
+    assert_eq!(asked(&world)[1..], ["GET https://reg.test/token?service=reg.test&scope=repository:octo/api:pull"; 3]);
     let world = faulty(at_tag(Answer::Late(Duration::from_secs(9))));
     assert_eq!(verdict(&world).await, WELL);
 }
@@ -48,6 +48,14 @@ async fn case_09_a_look_that_is_given_up_holds_up_no_other() {
         let (given_up, waited) = tokio::join!(given_up, waiting);
         assert!(given_up.is_err());
         assert_eq!((waited.as_str(), started.elapsed()), (WELL, Duration::from_secs(3)), "{path}");
+        // The one that hung, and once what a look costs: the door, a token, five questions.
+        let asked = asked(&world);
+        assert_eq!(asked.len(), 1 + 7, "{path}: {asked:?}");
+        let has_token = asked.iter().filter(|line| line.ends_with(" [Bearer]"));
+        assert!(
+            has_token.clone().count() == 5 && has_token.clone().all(|line| line.contains("reg.test/v2/")),
+            "{asked:?}"
+        );
     }
 }
 
@@ -67,6 +75,7 @@ async fn case_15_a_tag_that_moves_is_seen_as_what_it_was_at_one_moment() {
     let registry = probe(&world);
     let Sight::Image(facts) = registry.look(&named(IMAGE), &all()).await else { panic!() };
     assert_eq!(Some(facts.digest.to_string()), first);
+    assert_eq!(asked_openly(&world), 5);
     // And a glance at the end tells that it moved; so does the next look.
     let now = world.image_digest(IMAGE);
     assert_ne!(now, first);
@@ -86,7 +95,7 @@ async fn case_15_a_tag_that_moves_is_seen_as_what_it_was_at_one_moment() {
     asked(&world);
     let Sight::Image(facts) = registry.look(&named("octo/api:1"), &all()).await else { panic!() };
     assert_eq!(Some(facts.digest.to_string()), world.image_digest(hub));
-    assert_eq!(asked(&world).len(), 6);
+    assert_eq!(asked_openly(&world), 6);
     // A replica that lags: HEAD says what was, and that is still there and whole.
     let lag = Answer::ExtraHeaders(vec![("Docker-Content-Digest".into(), facts.digest.to_string())]);
     world.push(hub, &spec());
@@ -126,7 +135,11 @@ async fn case_24_a_wait_that_is_asked_for_is_kept_within_reason() {
             let waited = started.elapsed().as_millis();
             assert!((least..=most + 20).contains(&waited), "{value} at {at}: {waited} ms");
             // A token may have ended meanwhile.
-            assert!((7..=8).contains(&asked(&world).len()), "{value} at {at}");
+            let asked = asked(&world);
+            assert!((7..=8).contains(&asked.len()), "{value} at {at}: {asked:?}");
+            let has_token =
+                |line: &String| line.ends_with(" [Bearer]") != line.starts_with("GET https://reg.test/token?");
+            assert!(asked.iter().all(has_token), "{asked:?}");
         }
     }
     for value in ["61", "3600", "1000000000000", "99999999999999999999"] {
@@ -134,16 +147,16 @@ async fn case_24_a_wait_that_is_asked_for_is_kept_within_reason() {
         let started = Instant::now();
         let seen = verdict(&world).await;
         assert!(seen.starts_with("unreachable: reg.test throttles: 429 Too Many Requests (TOOMANYREQUESTS"), "{seen}");
-        assert_eq!((asked(&world).len(), started.elapsed()), (1, Duration::ZERO), "{value}");
+        assert_eq!((asked_openly(&world), started.elapsed()), (1, Duration::ZERO), "{value}");
     }
     // GHCR says it in the body (falcosecurity/plugins#1069).
     let body = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"retry-after: 1.16ms, allowed: 44000/minute"}]}"#;
     let world = faulty(at_tag(Answer::json(429, body)).times(1));
-    assert_eq!((verdict(&world).await.as_str(), asked(&world).len()), (WELL, 6));
+    assert_eq!((verdict(&world).await.as_str(), asked_openly(&world)), (WELL, 6));
     let world = faulty(at_tag(Answer::json(429, body)));
     let seen = verdict(&world).await;
     assert!(seen.ends_with("(TOOMANYREQUESTS: retry-after: 1.16ms, allowed: 44000/minute)"), "{seen}");
-    assert_eq!(asked(&world).len(), 3);
+    assert_eq!(asked_openly(&world), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,27 +201,29 @@ async fn case_25_a_short_failure_is_mended_and_a_long_one_is_unreachable() {
         (Answer::Truncated, "the connection broke: connection reset by peer"),
     ] {
         let world = faulty(at_tag(answer.clone()).times(2));
-        assert_eq!((verdict(&world).await.as_str(), asked(&world).len()), (WELL, 3 + 4), "{answer:?}");
+        assert_eq!((verdict(&world).await.as_str(), asked_openly(&world)), (WELL, 3 + 4), "{answer:?}");
         let world = faulty(at_tag(answer.clone()));
         let seen = verdict(&world).await;
         assert!(seen.starts_with("unreachable: reg.test") && seen.ends_with(text), "{seen}");
-        assert_eq!(asked(&world).len(), 3);
+        assert_eq!(asked_openly(&world), 3);
     }
     // Not worth a second request at once; the next look is soon enough.
     for status in [499, 501, 505, 522] {
         let world = faulty(at_tag(Answer::status(status)));
         assert!(verdict(&world).await.starts_with("unreachable: reg.test answered "));
-        assert_eq!(asked(&world).len(), 1);
+        assert_eq!(asked_openly(&world), 1, "{status}");
     }
     // A 200 of no bytes.
     let empty = Answer::Status(200, vec![("Content-Type".into(), OCI_INDEX.into())], String::new());
     let world = faulty(at_tag(empty));
     assert!(verdict(&world).await.starts_with("not an image: no valid manifest"));
+    assert_eq!(asked_openly(&world), 1);
     // A failure of a child says nothing of the image.
     let world = stocked();
     let child = parts_of(&world, IMAGE).remove(0);
     world.fault(Fault::on("GET", HOST, &format!("/v2/octo/api/manifests/{child}")).answer(Answer::status(503)));
     assert!(verdict(&world).await.starts_with("unreachable: reg.test answered 503"));
+    assert_eq!(asked_openly(&world), 1 + 3 + 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,7 +252,15 @@ async fn case_29_five_hundred_images_and_a_slow_host() {
     assert!(started.elapsed() < Duration::from_secs(150), "{:?}", started.elapsed());
     let asked = asked(&world);
     assert_eq!(asked.iter().filter(|line| line.contains("https://reg.test/token")).count(), 1, "one token for all");
-    assert!(asked.iter().filter(|line| line.contains("reg.test/v2/")).count() <= 501 + 2 * 4);
+    let of_reg = || asked.iter().filter(|line| line.contains("https://reg.test/v2/"));
+    assert!((501..=501 + 2 * 4).contains(&of_reg().count()), "{}", of_reg().count());
+    assert_eq!(
+        of_reg().filter(|line| !line.ends_with(" [Bearer]")).count(),
+        1,
+        "the probe alone is sent without a token"
+    );
+    let of_slow = || asked.iter().filter(|line| line.contains("https://slow.test/"));
+    assert!(of_slow().all(|line| !line.contains('[')) && of_slow().count() <= 3 * 200, "{}", of_slow().count());
 }
 
 #[tokio::test(start_paused = true)]
@@ -249,15 +272,16 @@ async fn case_30_only_200_is_content_and_a_length_of_head_is_no_promise() {
             seen.starts_with("unreachable: reg.test answered ") && seen.contains("it is misconfigured"),
             "{status}: {seen}"
         );
-        assert_eq!(asked(&world).len(), 1);
+        assert_eq!(asked_openly(&world), 1);
     }
     let lie = |length: &str| Answer::ExtraHeaders(vec![("Content-Length".into(), length.into())]);
     for length in ["0", "1", "99999999999999", "-1", "x"] {
         let world = faulty(Fault::on("HEAD", HOST, TAG).answer(lie(length)));
         assert_eq!(Some(glance(&probe(&world), IMAGE).await), world.image_digest(IMAGE), "{length}");
-        assert_eq!(asked(&world).len(), 1);
+        assert_eq!(asked_openly(&world), 1);
     }
     // An announced length above the limit condemns a GET unread.
     let world = faulty(at_tag(lie("4194305")));
     assert!(verdict(&world).await.ends_with("larger than 4194304 bytes"));
+    assert_eq!(asked_openly(&world), 1);
 }
