@@ -383,4 +383,14 @@ async fn a_github_enterprise_server_is_spoken_to_at_its_own_address() {
     stage.run().await.is("complete", 0);
     assert!(stage.release().asset("images.lock.json").is_some());
     assert!(stage.world.requests().iter().all(|request| ["ghe.example", "ghcr.io"].contains(&request.host.as_str())));
+    // The command that people paste names the server: `gh` asks github.com otherwise.
+    stage.input("services", "api web").input("tag", "v1.0.1");
+    let commit = stage.world.commit("another");
+    stage.world.tag("v1.0.1", &commit);
+    let next = Scene { world: stage.world.clone(), tag: "v1.0.1".into(), commit };
+    next.push("api");
+    stage.world.status(&next.commit, "failure", "release/v1.0.1/web", "dockerfile", run);
+    stage.input("wait", "false").input("start-grace", "1s").run().await.is("partial", 0);
+    let body = next.body();
+    assert!(body.contains("gh workflow run release-web.yml -R ghe.example/octo/shop"), "{body}");
 }

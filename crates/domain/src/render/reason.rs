@@ -149,7 +149,11 @@ fn lower_first(text: &str) -> String {
 
 /// How a build is run again: text, and the command where there is one.
 fn build_again(judgement: &Judgement, remedy: Option<&Remedy>, subject: Subject<'_>) -> (String, Option<String>) {
-    let Subject { repository, tag, .. } = subject;
+    // `[HOST/]OWNER/REPO`: without a host gh asks github.com (GitHub CLI manual, "gh run rerun").
+    let url = subject.repository_url;
+    let repository = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let repository = repository.strip_prefix("github.com/").unwrap_or(repository);
+    let tag = subject.tag;
     let guess = || match (&judgement.run, RunState::guess(judgement.verdict)) {
         (Some(run), RunState::Failed) => Rerun::Failed(run.id),
         (Some(run), RunState::Ended | RunState::Going) => Rerun::Whole(run.id),

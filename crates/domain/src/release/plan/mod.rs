@@ -255,7 +255,7 @@ pub fn next_step(releases: &[Release], latest: Option<u64>, wanted: &Wanted) -> 
             return Step::Keep { release: full.id, lists };
         }
     }
-    if let Some(twin) = releases.iter().find(|release| is_twin(release, existing, &wanted.tag)) {
+    if let Some(twin) = releases.iter().find(|release| wanted.is_twin(release, existing)) {
         return Step::DeleteTwin(twin.id);
     }
     let fields = wanted.fields(Some(existing));
@@ -290,16 +290,20 @@ fn can_be_latest(other: &Release, existing: &Release) -> bool {
     other.id != existing.id && !other.draft && !other.prerelease
 }
 
-/// A second draft of ours for the tag that holds no text of anybody else.
-fn is_twin(release: &Release, chosen: &Release, tag: &ReleaseTag) -> bool {
-    release.id != chosen.id
-        && release.draft
-        && release.tag_name == tag.as_str()
-        && is_own(release)
-        && Body::read(release.body()).is_ours_alone()
-}
-
 impl Wanted {
+    /// A second draft of ours for the tag that holds no text, title or file of anybody else.
+    fn is_twin(&self, release: &Release, chosen: &Release) -> bool {
+        let body = Body::read(release.body());
+        let written = body.line().and_then(|line| line.title.as_deref());
+        release.id != chosen.id
+            && release.draft
+            && release.tag_name == self.tag.as_str()
+            && is_own(release)
+            && body.is_ours_alone()
+            && written == Some(release.title())
+            && release.assets.iter().all(|asset| self.lock_files.iter().any(|file| file.is_about(asset)))
+    }
+
     /// What the page should hold, given what is there.
     pub fn fields(&self, existing: Option<&Release>) -> Fields {
         let body = Body::read(existing.map_or("", Release::body));

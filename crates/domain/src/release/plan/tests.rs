@@ -229,16 +229,20 @@ fn a_full_release_of_the_same_commit_is_never_lessened_and_of_another_is_made_an
 #[test]
 fn of_several_own_drafts_the_lowest_stays() {
     let (mut releases, mut latest) = (vec![], None);
-    for _ in 0..3 {
+    for _ in 0..6 {
         let step = next_step(&[], None, &wanted(LineStatus::Full));
         apply(&mut releases, &mut latest, &step);
     }
+    let asset = |name: &str| Asset { id: 7, name: name.into(), state: "uploaded".into(), size: 3, digest: None };
     releases[1].body = releases[1].body.as_ref().map(|body| format!("{body}\nmy own words"));
+    releases[2].assets.push(asset("handbook.pdf"));
+    releases[3].name = Some("The big one".into());
+    releases[4].assets.extend([asset("images.lock.json"), asset("images.lock.json.0123abcd")]);
     let lowest = releases[0].id;
     run(&mut releases, &mut latest, &wanted(LineStatus::Full));
-    let kept: Vec<u64> = releases.iter().map(|release| release.id).collect();
-    assert_eq!(kept, [lowest, lowest + 1], "a draft that holds a person's text is never deleted");
-    assert!(!releases[0].draft && releases[1].draft);
+    let kept: Vec<u64> = releases.iter().map(|release| release.id - lowest).collect();
+    assert_eq!(kept, [0, 1, 2, 3], "a draft that holds a person's text, file or title is never deleted");
+    assert!(!releases[0].draft && releases[1..].iter().all(|release| release.draft));
 }
 
 #[test]
