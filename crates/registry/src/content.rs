@@ -151,8 +151,11 @@ struct Shape {
     fs_layers: Option<IgnoredAny>,
 }
 
+/// How text of the registry is quoted: at most so many characters of it, without secrets.
+pub(crate) type Quote<'a> = &'a dyn Fn(&str, usize) -> String;
+
 /// Reads a manifest that was served with `headers`. The error fits after "it is not an image: ".
-pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Content, String> {
+pub(crate) fn read(headers: &HeaderMap, body: &[u8], quote: Quote<'_>) -> Result<Content, String> {
     let served = media_type(headers);
     let is_index = match served.as_deref() {
         Some(OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE) => true,
@@ -161,25 +164,24 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Content, String> 
             return Err("a manifest of schema 1, which is obsolete: push it with a current tool".to_owned());
         }
         _ => {
-            let start = transport::printable(&String::from_utf8_lossy(&body[..body.len().min(400)]), 80);
+            let start = quote(&String::from_utf8_lossy(&body[..body.len().min(400)]), 80);
             // As it was written: in lower case, what must not be shown could not be found in it.
             let other = headers.get(CONTENT_TYPE).map_or_else(
                 || "no content type".to_owned(),
                 |other| {
                     let other = String::from_utf8_lossy(other.as_bytes());
-                    format!("the content type `{}`", transport::printable(other.split(';').next().unwrap_or(""), 80))
+                    format!("the content type `{}`", quote(other.split(';').next().unwrap_or(""), 80))
                 },
             );
             return Err(format!("served with {other}, starting with `{start}`"));
         }
     };
-    let junk =
-        |error: serde_json::Error| format!("no valid manifest: {}", transport::printable(&error.to_string(), 160));
+    let junk = |error: serde_json::Error| format!("no valid manifest: {}", quote(&error.to_string(), 160));
     let shape: Shape = serde_json::from_slice(body).map_err(junk)?;
     if let Some(named) = &shape.media_type
         && Some(named) != served.as_ref()
     {
-        let (named, served) = (transport::printable(named, 80), served.unwrap_or_default());
+        let (named, served) = (quote(named, 80), served.unwrap_or_default());
         return Err(format!("its content type is `{served}`, and it calls itself `{named}`"));
     }
     if shape.schema_version != Some(2) || shape.fs_layers.is_some() {
@@ -192,15 +194,15 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Content, String> 
     if is_index {
         read_index(&serde_json::from_slice(body).map_err(junk)?).map(Content::Index)
     } else {
-        read_manifest(&serde_json::from_slice(body).map_err(junk)?).map(Content::Image)
+        read_manifest(&serde_json::from_slice(body).map_err(junk)?, quote).map(Content::Image)
     }
 }
 
-fn read_manifest(manifest: &OciImageManifest) -> Result<Manifest, String> {
+fn read_manifest(manifest: &OciImageManifest, quote: Quote<'_>) -> Result<Manifest, String> {
     let kind = manifest.config.media_type.as_str();
     if ![IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE].contains(&kind) {
         let kind = manifest.artifact_type.as_deref().unwrap_or(kind);
-        return Err(format!("an artifact of type `{}`, not a container image", transport::printable(kind, 80)));
+        return Err(format!("an artifact of type `{}`, not a container image", quote(kind, 80)));
     }
     let config = Part::new(&manifest.config.digest, manifest.config.size)?;
     Ok(Manifest { claim: Claim::of(manifest.annotations.as_ref()), config })
@@ -264,9 +266,9 @@ struct RawSettings {
 }
 
 /// Reads a configuration. The error fits after "it is not an image: ".
-pub(crate) fn read_config(body: &[u8]) -> Result<Config, String> {
+pub(crate) fn read_config(body: &[u8], quote: Quote<'_>) -> Result<Config, String> {
     let raw: RawConfig = serde_json::from_slice(body)
-        .map_err(|error| format!("no valid configuration: {}", transport::printable(&error.to_string(), 160)))?;
+        .map_err(|error| format!("no valid configuration: {}", quote(&error.to_string(), 160)))?;
     let platform =
         Platform::new(&raw.os.unwrap_or_default(), &raw.architecture.unwrap_or_default(), raw.variant.as_deref());
     let labels = raw.config.and_then(|config| config.labels).unwrap_or_default();

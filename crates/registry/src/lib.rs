@@ -20,6 +20,7 @@ mod trouble;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::evidence::Sight;
 use domain::image::{Digest, Host, ImageReference, Platform};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub plain_http: HashSet<Host>,
     /// The most requests to one host at a time.
     pub per_host: usize,
+    /// How long one look or glance may take in all: what a registry holds up for longer counts as unreachable.
+    pub longest_look: Duration,
     /// Deadlines, retries and the request count. The shared pause is always on.
     pub transport: transport::Settings,
 }
@@ -44,6 +47,8 @@ impl Default for Settings {
             plain_http: HashSet::new(),
             // As many as one HTTP/2 connection usually carries, and what `curl -Z` is compared with.
             per_host: 128,
+            // A thousand images at a slow registry take a minute; one that throttles each question takes for ever.
+            longest_look: Duration::from_secs(300),
             transport: transport::Settings::default(),
         }
     }
@@ -114,7 +119,9 @@ impl Registry {
     /// but what the tag resolves to always is.
     pub async fn look(&self, image: &ImageReference, wanted: &Wanted) -> Sight {
         let site = self.site(image.host());
-        let sight = look::look(&site, image, wanted).await;
+        let longest = self.0.settings.longest_look;
+        let look = tokio::time::timeout(longest, look::look(&site, image, wanted)).await;
+        let sight = look.unwrap_or_else(|_| Sight::Unreachable { why: too_long(image, longest) });
         tracing::debug!(%image, ?sight, "looked");
         sight
     }
@@ -124,7 +131,9 @@ impl Registry {
     /// exists") or refuse it (405) cost one GET, whose content is hashed.
     pub async fn digest(&self, image: &ImageReference) -> Glance {
         let site = self.site(image.host());
-        let glance = look::glance(&site, image).await;
+        let longest = self.0.settings.longest_look;
+        let glance = tokio::time::timeout(longest, look::glance(&site, image)).await;
+        let glance = glance.unwrap_or_else(|_| Glance::Unreachable { why: too_long(image, longest) });
         tracing::debug!(%image, ?glance, "glanced");
         glance
     }
@@ -140,6 +149,10 @@ impl Registry {
         sites.insert(host.api_authority().to_owned(), site.clone());
         site
     }
+}
+
+fn too_long(image: &ImageReference, longest: Duration) -> String {
+    format!("{}: what was asked of it was not all answered within {} s", image.host(), longest.as_secs())
 }
 
 #[cfg(test)]

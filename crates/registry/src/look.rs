@@ -111,7 +111,8 @@ async fn top(site: &Site, image: &ImageReference) -> Result<(Digest, Arc<Content
     if let Some(content) = recall(&site.seen.contents, &key) {
         return Ok((digest, content));
     }
-    let content = content::read(answer.headers(), body).map_err(|why| Trouble::Wrong(site.scrub(&why, &answer)))?;
+    let quote = |text: &str, most| site.quoted(text, most, Some(&answer));
+    let content = content::read(answer.headers(), body, &quote).map_err(Trouble::Wrong)?;
     Ok((digest, keep(&site.seen.contents, key, content)))
 }
 
@@ -314,8 +315,8 @@ async fn manifest(site: &Site, repository: &str, part: &Part) -> Result<Arc<Cont
     }
     let answer = get(site, &Ask::manifest(Method::GET, repository, part.digest.as_str())).await?;
     part.check(answer.body()).map_err(Trouble::Wrong)?;
-    let content = content::read(answer.headers(), answer.body());
-    let content = content.map_err(|why| Trouble::Wrong(site.scrub(&why, &answer)))?;
+    let quote = |text: &str, most| site.quoted(text, most, Some(&answer));
+    let content = content::read(answer.headers(), answer.body(), &quote).map_err(Trouble::Wrong)?;
     site.seen.present.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
     Ok(keep(&site.seen.contents, key, content))
 }
@@ -331,7 +332,8 @@ async fn config(site: &Site, repository: &str, part: &Part) -> Result<Arc<Config
     }
     let answer = get(site, &Ask::blob(repository, &part.digest)).await?;
     part.check(answer.body()).map_err(Trouble::Wrong)?;
-    let config = content::read_config(answer.body()).map_err(|why| Trouble::Wrong(site.scrub(&why, &answer)))?;
+    let quote = |text: &str, most| site.quoted(text, most, Some(&answer));
+    let config = content::read_config(answer.body(), &quote).map_err(Trouble::Wrong)?;
     Ok(keep(&site.seen.configs, key, config))
 }
 

@@ -130,7 +130,7 @@ impl Site {
         let permit = self.permits.acquire().await;
         let answer = Box::pin(self.follow(ask)).await;
         drop(permit);
-        answer.map_err(|trouble| trouble.map(|why| transport::printable(&self.scrub_password(&why), LONGEST_WHY)))
+        answer.map_err(|trouble| trouble.map(|why| self.quoted(&why, LONGEST_WHY, None)))
     }
 
     async fn follow(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
@@ -339,22 +339,23 @@ impl Site {
 
     /// What the body of a refusal says, without the secrets that it may repeat.
     fn said(&self, answer: &Response<Bytes>) -> String {
-        // Made printable first, so that nothing invisible parts a secret; cut last, so that none is cut.
-        let text = transport::printable(&trouble::text(answer.body()), usize::MAX);
-        let text = transport::printable(&self.scrub(&text, answer), 160);
+        let text = self.quoted(&trouble::text(answer.body()), 160, Some(answer));
         if text.is_empty() { text } else { format!(" ({text})") }
     }
 
-    /// `text` without our password and without the token that was sent, in case the server repeats them in `answer`.
-    pub(crate) fn scrub(&self, text: &str, answer: &Response<Bytes>) -> String {
-        let text = self.scrub_password(text);
-        let sent = answer.extensions().get::<Sent>().and_then(|sent| sent.0.to_str().ok()?.strip_prefix("Bearer "));
-        sent.map_or_else(|| text.clone(), |token| text.replace(token, "***"))
-    }
-
-    /// `text` without the password, which servers do repeat.
-    fn scrub_password(&self, text: &str) -> String {
-        self.login.as_ref().map_or_else(|| text.to_owned(), |login| login.scrub(text))
+    /// At most `most` characters of a server's text, fit to be shown. Servers do repeat what they were told: our password and
+    /// the token that `answer` came to are hidden.
+    pub(crate) fn quoted(&self, text: &str, most: usize, answer: Option<&Response<Bytes>>) -> String {
+        // Made printable first, so that nothing invisible parts a secret; cut last, so that none is cut.
+        let mut text = transport::printable(text, usize::MAX);
+        if let Some(login) = &self.login {
+            text = login.scrub(&text);
+        }
+        let sent = answer.and_then(|answer| answer.extensions().get::<Sent>());
+        if let Some(token) = sent.and_then(|sent| sent.0.to_str().ok()?.strip_prefix("Bearer ")) {
+            text = text.replace(token, "***");
+        }
+        transport::printable(&text, most)
     }
 
     fn uri(&self, path: &str) -> Result<Uri, Trouble> {

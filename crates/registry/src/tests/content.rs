@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use serde_json::json;
+use transport::printable;
 
 use super::fake::*;
 use crate::content::{self, Content, Entry, read, read_config};
@@ -13,7 +14,7 @@ fn served(media_type: &str) -> HeaderMap {
 }
 
 fn refused(media_type: &str, body: &str) -> String {
-    match read(&served(media_type), body.as_bytes()) {
+    match read(&served(media_type), body.as_bytes(), &printable) {
         Err(why) => why,
         Ok(content) => panic!("accepted {body}: {content:?}"),
     }
@@ -73,7 +74,7 @@ fn what_is_no_container_image_is_refused_with_the_reason() {
         let why = refused(media_type, body);
         assert!(why.contains(expected), "{body}: {why}");
     }
-    assert!(read(&HeaderMap::new(), b"{}").unwrap_err().contains("no content type"));
+    assert!(read(&HeaderMap::new(), b"{}", &printable).unwrap_err().contains("no content type"));
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn deep_nesting_ends_in_an_error_or_is_passed_over() {
     refused(OCI_IMAGE, &deep("[", "]"));
     refused(OCI_IMAGE, &format!("{{\"x\":{}}}", deep("[", "]")));
     refused(OCI_IMAGE, &format!("{{\"config\":{}}}", deep("{\"a\":", "}")));
-    assert!(read_config(format!("{{\"config\":{}}}", deep("[", "]")).as_bytes()).is_err());
+    assert!(read_config(format!("{{\"config\":{}}}", deep("[", "]")).as_bytes(), &printable).is_err());
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn entries_without_a_platform_attestations_and_artifacts_are_passed_over() {
     ];
     let index = json!({"schemaVersion": 2, "manifests": entries}).to_string();
     let Content::Index(index) =
-        read(&served("application/VND.oci.image.index.v1+json; charset=utf-8"), index.as_bytes()).unwrap()
+        read(&served("application/VND.oci.image.index.v1+json; charset=utf-8"), index.as_bytes(), &printable).unwrap()
     else {
         panic!()
     };
@@ -112,13 +113,14 @@ fn a_configuration_is_read_for_its_platform_and_labels_and_nothing_else() {
     let config = read_config(
         br#"{"created":"never","os":"linux","architecture":"arm","variant":"v7","config":{"Labels":{"a":null,
         "org.opencontainers.image.revision":" abc "}},"history":1,"rootfs":null}"#,
+        &printable,
     )
     .unwrap();
     assert_eq!(config.platform.unwrap().to_string(), "linux/arm/v7");
     assert_eq!(config.claim.unwrap().revision, "abc");
     for body in ["{}", r#"{"config":null}"#, r#"{"config":{"Labels":null},"os":"unknown","architecture":"unknown"}"#] {
-        let config = read_config(body.as_bytes()).unwrap();
+        let config = read_config(body.as_bytes(), &printable).unwrap();
         assert!(config.platform.is_none() && config.claim.is_none(), "{body}");
     }
-    assert!(read_config(b"[]x").is_err());
+    assert!(read_config(b"[]x", &printable).is_err());
 }

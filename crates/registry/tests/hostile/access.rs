@@ -386,6 +386,11 @@ async fn case_28_no_secret_is_repeated_and_no_control_character_shown() {
         let kind = nasty.replace(['\r', '\n', '\u{1b}', '\u{202e}'], " ");
         Answer::Status(status, vec![("Content-Type".into(), format!("{more} {kind}"))], format!("{more} {nasty}"))
     };
+    let at_the_cut = |status, most_of_type: usize, most_of_body: usize, secret| {
+        let until = |most: usize| format!("{}{secret}", "y".repeat(most - 4));
+        Answer::Status(status, vec![("Content-Type".into(), until(most_of_type))], until(most_of_body))
+    };
+    let misfit = format!("{{\"schemaVersion\":\"{}{PASSWORD}\"}}", "y".repeat(160 - 30));
     let token = || Fault::on("GET", HOST, "/token").answer(Answer::json(200, r#"{"token":"tok3n"}"#));
     let mut said = Vec::new();
     for (path, answer) in [
@@ -398,6 +403,11 @@ async fn case_28_no_secret_is_repeated_and_no_control_character_shown() {
         (TAG, page(503, "tok3n")),
         (TAG, page(200, "tok3n")),
         (TAG, page(418, "tok3n")),
+        // A secret that stands where the quotation is cut.
+        (TAG, at_the_cut(200, 80, 80, PASSWORD)),
+        (TAG, at_the_cut(200, 80, 80, "tok3n")),
+        (TAG, at_the_cut(403, 80, 160, "tok3n")),
+        (TAG, Answer::Status(200, vec![("Content-Type".into(), OCI_INDEX.into())], misfit.clone())),
         (TAG, Answer::redirect("http://evil.test/x?sig=sign4ture")),
         (TAG, Answer::redirect("https://u:sign4ture@evil.test/")),
         ("/v2/octo/api/blobs/", Answer::redirect("https://storage.test/x?sig=sign4ture")),
@@ -421,15 +431,16 @@ async fn case_28_no_secret_is_repeated_and_no_control_character_shown() {
     for challenge in [
         "Bearer realm=\"https://u:sign4ture@reg.test/token?x=sign4ture\"",
         "Bearer realm=\"http://reg.test/token?x=sign4ture\"",
+        "Bearer realm=\"https://reg.test/hun\u{9f}ter2 \"",
     ] {
         let world = stocked();
         door(&world, HOST, challenge);
-        said.push(verdict(&world).await);
+        said.push(look(&probe_with_login(&world, HOST), IMAGE).await);
     }
     let told = told.0.lock().unwrap();
     assert!(told.iter().any(|text| text == "looked"), "{told:?}");
     for text in said.iter().chain(told.iter()) {
-        for secret in [PASSWORD, &BASIC[6..], "tok3n", "sign4ture"] {
+        for secret in ["hunt", &BASIC[6..], "tok3", "sign4ture"] {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
         let shown = |c: char| !c.is_control() && c != '\u{202e}';

@@ -11,7 +11,7 @@
 //! | 6 | redirects | `case_06_a_redirect_to_a_place_that_is_not_safe_is_not_followed`, `case_06_a_followed_redirect_carries_no_access`, `case_06_five_redirects_are_followed_and_no_sixth` |
 //! | 7 | realms elsewhere | `case_07_a_realm_that_is_not_safe_is_not_asked`, `case_07_a_realm_on_a_foreign_host_sees_no_password`, `case_07_a_password_is_for_its_own_host_and_port`, `case_07_a_realm_that_redirects_is_not_followed` |
 //! | 8 | nonsense for a token | `case_08_a_token_that_cannot_be_used_is_an_error`, `case_08_any_lifetime_of_a_token_is_survived` |
-//! | 9 | answers that do not come | `case_09_an_attempt_ends_after_ten_seconds`, `case_09_a_look_that_is_given_up_holds_up_no_other` |
+//! | 9 | answers that do not come | `case_09_an_attempt_ends_after_ten_seconds`, `case_09_a_look_that_is_given_up_holds_up_no_other`, `case_09_a_look_ends_after_five_minutes_whatever_it_waits_for` |
 //! | 10 | broken JSON | `case_10_broken_json_is_no_image`, `case_10_a_cut_body_is_asked_for_again` |
 //! | 11 | an index in an index | `case_11_one_index_inside_another_is_read_and_no_more` |
 //! | 12 | platforms absent, unknown, twice | `case_12_platforms_must_be_named_and_agree` |

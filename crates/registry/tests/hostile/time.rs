@@ -60,6 +60,31 @@ async fn case_09_a_look_that_is_given_up_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn case_09_a_look_ends_after_five_minutes_whatever_it_waits_for() {
+    // Each answer comes at the second repetition, each time after a pause that is just short enough to be kept.
+    let world = stocked();
+    world.registry(HOST, guarded("https://reg.test/token"));
+    let throttled = || Answer::Throttled { retry_after: "59".into() };
+    for path in [TAG, "/token", "/v2/octo/api/manifests/sha256:", "/v2/octo/api/blobs/"] {
+        world.fault(Fault::on("GET", HOST, path).times(2).answer(throttled()));
+    }
+    let (registry, started) = (probe(&world), Instant::now());
+    let held = "unreachable: reg.test: what was asked of it was not all answered within 300 s";
+    assert_eq!((look(&registry, IMAGE).await.as_str(), started.elapsed().as_secs()), (held, 300));
+    let asked = asked(&world);
+    assert!((6..=12).contains(&asked.len()), "{asked:#?}");
+    assert!(asked.iter().all(|line| line.contains("/v2/octo/api/") || !line.contains('[')), "{asked:#?}");
+    // A registry that has come to itself is asked as ever.
+    world.clear_faults();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(look(&registry, IMAGE).await, WELL);
+    world.fault(Fault::on("HEAD", HOST, TAG).answer(throttled()));
+    let settings = Settings { longest_look: Duration::from_secs(100), ..Settings::default() };
+    let seen = glance(&probe_with(&world, settings), IMAGE).await;
+    assert!(seen.ends_with("not all answered within 100 s"), "{seen}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn case_15_a_tag_that_moves_is_seen_as_what_it_was_at_one_moment() {
     let world = stocked();
     world.latency(Duration::from_millis(10));
