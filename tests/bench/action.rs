@@ -10,9 +10,11 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::measure::Rounds;
-use crate::{MISSING, STARTS, THERE, services};
+use crate::{Goal, MISSING, STARTS, THERE, services};
 
 const TOKEN: &str = "ghs_0123456789abcdefghij";
+/// How many services are named where only the start is measured.
+const SERVICES: u32 = 6;
 
 /// GitHub, with a tag for each version.
 pub(crate) struct Github {
@@ -34,18 +36,25 @@ impl Github {
         Ok(Self { served: world.serve_github().await?, commit })
     }
 
-    /// A step that looks once at the images of `version` on `registry`, and writes nothing.
+    /// A step that looks once at `count` images on `registry`, and writes nothing.
     pub(crate) fn environment(
         &self,
         folder: &Path,
         registry: &str,
-        version: &str,
+        goal: Goal,
+        count: u32,
     ) -> anyhow::Result<Vec<(String, String)>> {
-        environment(folder, &self.served.url(), registry, version)
+        environment(folder, &self.served.url(), registry, goal, count)
     }
 }
 
-fn environment(folder: &Path, api: &str, registry: &str, version: &str) -> anyhow::Result<Vec<(String, String)>> {
+fn environment(
+    folder: &Path,
+    api: &str,
+    registry: &str,
+    goal: Goal,
+    count: u32,
+) -> anyhow::Result<Vec<(String, String)>> {
     let event = folder.join("event.json");
     std::fs::write(&event, "{}")?;
     std::fs::write(folder.join("output"), "")?;
@@ -56,13 +65,13 @@ fn environment(folder: &Path, api: &str, registry: &str, version: &str) -> anyho
         ("GITHUB_API_URL", api.to_owned()),
         ("GITHUB_EVENT_NAME", "push".to_owned()),
         ("GITHUB_EVENT_PATH", event.display().to_string()),
-        ("GITHUB_REF", format!("refs/tags/v{version}")),
+        ("GITHUB_REF", format!("refs/tags/v{}", goal.version())),
         ("GITHUB_RUN_ID", "900".to_owned()),
         ("GITHUB_RUN_ATTEMPT", "1".to_owned()),
         ("GITHUB_OUTPUT", folder.join("output").display().to_string()),
         ("GITHUB_STEP_SUMMARY", folder.join("summary").display().to_string()),
         ("INPUT_TOKEN", TOKEN.to_owned()),
-        ("INPUT_SERVICES", services().collect::<Vec<_>>().join(" ")),
+        ("INPUT_SERVICES", services(count).collect::<Vec<_>>().join(" ")),
         ("INPUT_IMAGE", format!("{registry}/bench/{{service}}:{{version}}")),
         ("INPUT_REVISION", "require".to_owned()),
         ("INPUT_WAIT", "false".to_owned()),
@@ -74,13 +83,14 @@ fn environment(folder: &Path, api: &str, registry: &str, version: &str) -> anyho
 }
 
 /// The time from the start of the process until its first request has come in, several times.
-pub(crate) async fn starts(binary: &Path, folder: &Path) -> anyhow::Result<Rounds> {
+pub(crate) async fn starts(binary: &Path, folder: &Path, search_path: &str) -> anyhow::Result<Rounds> {
     let mut rounds = Rounds::default();
     for _ in 0..STARTS {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let api = format!("http://{}", listener.local_addr()?);
         let mut process = Command::new(binary);
-        process.env_clear().envs(environment(folder, &api, "127.0.0.1:1", THERE)?);
+        process.env_clear().env("PATH", search_path);
+        process.envs(environment(folder, &api, "127.0.0.1:1", Goal::Proof, SERVICES)?);
         process.stdout(Stdio::null()).kill_on_drop(true);
         let start = Instant::now();
         let mut running = process.spawn()?;

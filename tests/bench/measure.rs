@@ -9,6 +9,15 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 use tokio::time::Instant;
 
+/// How a process may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With success.
+    Well,
+    /// In any way.
+    Any,
+}
+
 /// What one run took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
@@ -17,20 +26,27 @@ pub(crate) struct Cost {
     kilobytes: f64,
 }
 
-/// Runs a command with nothing but this environment, and the search path.
+/// Runs a command with nothing but this environment, the search path, and `folder` as its home. What it prints is in the
+/// file `printed` there.
 pub(crate) async fn measured(
     folder: &Path,
-    command: Vec<String>,
+    search_path: &str,
+    command: &[String],
     environment: &[(String, String)],
+    end: End,
 ) -> anyhow::Result<Cost> {
     let report = folder.join("time");
     let mut process = Command::new("/usr/bin/time");
-    process.args(["--format", "%U %S %M", "--output"]).arg(&report).args(&command);
-    process.env_clear().env("PATH", "/usr/bin:/bin").envs(environment.iter().cloned()).stdout(Stdio::null());
+    process.args(["--quiet", "--format", "%U %S %M", "--output"]).arg(&report).args(command);
+    process.env_clear().env("PATH", search_path).env("HOME", folder).envs(environment.iter().cloned());
+    process.stdout(std::fs::File::create(folder.join("printed"))?);
+    if end == End::Any {
+        process.stderr(Stdio::null());
+    }
     let start = Instant::now();
     let status = process.status().await.context("start /usr/bin/time")?;
     let wall = start.elapsed();
-    ensure!(status.success(), "{}: {status}", command[0]);
+    ensure!(status.success() || end == End::Any, "{}: {status}", command[0]);
     let report = std::fs::read_to_string(&report)?;
     let numbers = report.split_whitespace().map(str::parse::<f64>).collect::<Result<Vec<_>, _>>()?;
     let [user, system, kilobytes] = numbers[..] else { bail!("GNU time says {report}") };
@@ -69,14 +85,10 @@ impl Rounds {
         self.walls.last().copied().unwrap_or(f64::NAN)
     }
 
-    /// The median of what the process itself had of the processor.
-    pub(crate) fn processor(&self) -> f64 {
-        median(&self.processors)
-    }
-
-    /// In megabytes of a million bytes; the most of all runs.
-    pub(crate) fn peak_memory(&self) -> f64 {
-        self.kilobytes * 1024.0 / 1e6
+    /// The median of what the process and its children had of the processor; the most memory that one of them held in any
+    /// run, in megabytes of a million bytes. `None` where only the wall was measured.
+    pub(crate) fn processor_and_memory(&self) -> Option<(f64, f64)> {
+        (!self.processors.is_empty()).then(|| (median(&self.processors), self.kilobytes * 1024.0 / 1e6))
     }
 }
 

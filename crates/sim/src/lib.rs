@@ -2,7 +2,8 @@
 //!
 //! Map: `world` state, clock and timeline · `git` the repository · `history` releases, statuses, runs and
 //! dispatches as tests see them · `image` what a push puts there · `registry` and `github` the two HTTP faces ·
-//! `faults` what goes wrong · `requests` what was asked · `service` in memory · `serve` over loopback.
+//! `faults` what goes wrong · `requests` what was asked · `service` in memory · `serve` over loopback ·
+//! `delay` far away.
 //! Every behaviour says where it is documented; nothing here knows our clients.
 //!
 //! ```
@@ -32,6 +33,7 @@
 //! # }
 //! ```
 
+mod delay;
 mod faults;
 mod git;
 mod github;
@@ -44,6 +46,7 @@ mod serve;
 mod service;
 mod world;
 
+pub use delay::Delayed;
 pub use faults::{Answer, Fault};
 pub use git::{PullRequest, RepositorySpec};
 pub use github::{Access, GitHubToken};

@@ -310,3 +310,21 @@ async fn case_30_only_200_is_content_and_a_length_of_head_is_no_promise() {
     assert!(verdict(&world).await.ends_with("larger than 4194304 bytes"));
     assert_eq!(asked_openly(&world), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_images_are_proven_within_eight_round_trips() {
+    let world = stocked();
+    world.registry(HOST, guarded("https://reg.test/token"));
+    let names: Vec<String> = (0..100).map(|number| format!("reg.test/octo/service-{number}:1")).collect();
+    for name in &names {
+        world.push(name, &spec().salt(name));
+    }
+    world.latency(Duration::from_millis(50));
+    let (registry, started) = (probe(&world), Instant::now());
+    let seen = join_all(names.iter().map(|name| look(&registry, name))).await;
+    assert!(seen.iter().all(|seen| seen == WELL), "{seen:?}");
+    // The door, a token for each repository, an index, and 400 parts by 128 at a time.
+    let round_trips = started.elapsed().as_millis() / 50;
+    assert!(round_trips <= 8, "{round_trips}");
+    assert_eq!(asked(&world).len(), 1 + 100 * (1 + 5));
+}

@@ -1,8 +1,9 @@
 //! Over sockets, in real time, with a raw client.
 
-use sim::{Answer, Auth, Fault, ImageSpec, RegistrySpec};
+use sim::{Answer, Auth, Delayed, Fault, ImageSpec, RegistrySpec};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant};
 
 use crate::world;
 
@@ -63,4 +64,17 @@ async fn a_reset_closes_the_connection_and_a_truncated_body_ends_early() {
     world.fault(Fault::on("GET", &host, "/v2/api").times(1).answer(Answer::Truncated));
     let cut = exchanged(&host, &request).await;
     assert!(cut.len() < whole.len() && cut.starts_with("HTTP/1.1 200"), "{cut}");
+}
+
+#[tokio::test]
+async fn through_a_delaying_proxy_each_question_takes_longer_and_has_the_same_answer() {
+    let served = world().serve_github().await.unwrap();
+    let proxy = Delayed::before(served.addr, Duration::from_millis(20)).await.unwrap();
+    let get = |path: &str| get(&served.host(), path, "");
+    let direct = exchanged(&served.host(), &get("/nowhere")).await;
+    let started = Instant::now();
+    let late = exchanged(&proxy.host(), &get("/nowhere")).await;
+    assert!(started.elapsed() >= Duration::from_millis(20));
+    let body = |answer: &str| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    assert!(late.starts_with("HTTP/1.1 404 Not Found") && body(&late) == body(&direct), "{late}");
 }
