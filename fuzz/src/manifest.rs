@@ -42,8 +42,13 @@ pub fn target(data: &[u8]) {
     let sight = run(async {
         let sight = look(&registry).await;
         assert_eq!(look(&registry).await, sight, "the second look");
-        let top = documents.last().map(|document| document.digest.clone()).unwrap();
-        assert_eq!(registry.digest(&"ghcr.io/octo/api:1".parse().unwrap()).await, Glance::Digest(top));
+        let glance = registry.digest(&"ghcr.io/octo/api:1".parse().unwrap()).await;
+        match (&glance, &sight) {
+            (Glance::Digest(digest), _) => assert_eq!(*digest, documents.last().unwrap().digest),
+            // What is served as something else is not taken for a manifest, whatever digest is named.
+            (Glance::Unreachable { .. }, Sight::NotAnImage { .. }) => {}
+            _ => panic!("{glance:?} of {sight:?}"),
+        }
         sight
     });
     assert!(requests.lock().unwrap().len() <= 2000, "{} requests", requests.lock().unwrap().len());

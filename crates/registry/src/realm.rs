@@ -43,12 +43,15 @@ pub(crate) fn check(text: &str, registry: &Host, plain: bool) -> Result<Realm, S
     Ok(Realm { uri, trusted })
 }
 
-/// The host in lower case. What stands in brackets must be an IPv6 address (RFC 3986, 3.2.2), which `http` does not check:
-/// a name in brackets is not the host of that name.
+/// The host in lower case. Brackets hold an IPv6 address, and are all of the host (RFC 3986, 3.2.2), which `http` does not
+/// check: a name in brackets is not the host of that name, and an address before them is not the host that is asked.
 fn host_of(uri: &Uri) -> Option<String> {
     let host = uri.host()?.to_ascii_lowercase();
-    let address = host.strip_prefix('[').map(|rest| rest.trim_end_matches(']').parse::<Ipv6Addr>());
-    address.is_none_or(|address| address.is_ok()).then_some(host)
+    let is_host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.contains(['[', ']']),
+    };
+    is_host.then_some(host)
 }
 
 /// Where each customer has a name of their own: a sibling there is a stranger. Tokens come from the registry's own host

@@ -22,6 +22,7 @@ async fn case_07_a_realm_that_is_not_safe_is_not_asked() {
         "https://octo:x@reg.test/token".to_owned(),
         "https://reg.test@evil.test/token".to_owned(),
         "https://reg.test\\@evil.test/token".to_owned(),
+        "https://169.254.169.254[::].ws".to_owned(),
     ];
     realms.extend(addresses::PRIVATE.iter().map(|host| format!("https://{host}/token")));
     for realm in realms {

@@ -46,6 +46,8 @@ pub(crate) const PRIVATE: &[&str] = &[
     "[::127.0.0.1]",
     "[64:ff9b::a9fe:a9fe]",
     "%31%32%37.0.0.1",
+    // What some take for a host and others for none.
+    "[::1].ws",
 ];
 
 /// A world in which a blob of [`IMAGE`], the configuration of its first platform, leads elsewhere.
@@ -72,6 +74,7 @@ async fn case_06_a_redirect_to_a_place_that_is_not_safe_is_not_followed() {
             "x",
             "?",
             "ftp://storage.test/",
+            "https://169.254.169.254[::].ws",
         ]
         .map(ToOwned::to_owned),
     );
