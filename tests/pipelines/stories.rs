@@ -8,7 +8,7 @@ use sim::Access;
 use super::act::{Ended, Event};
 use super::shop::{Shop, TAG, variable};
 use crate::e2e::image::Image;
-use crate::e2e::place::Place;
+use crate::e2e::place::{Place, printed};
 use crate::e2e::push;
 
 /// The files that release a service each, by their names without `.yml`, with the service.
@@ -87,11 +87,25 @@ async fn the_push_of_a_tag_makes_six_builds_and_one_full_release_which_waits_for
     notes.is(true);
     shop.is_full_of(RELEASES.map(|(_, service)| service)).await;
 
-    // The builds that ended wake it as well, and there is nothing left to do.
-    let writes = shop.world.writes();
+    // What was released runs.
+    let image = format!("{}/octo/c-full/web:1.0.0", variable("E2E_STORE"));
+    printed("docker", &["pull", "--quiet", &image]).await;
+    let run = ["--preserve-status", "2", "docker", "run", "--rm", "--network", "none", &image];
+    assert_eq!(printed("timeout", &run).await, "serve: listening on port 8080");
+
+    // The builds that ended wake it as well, and there is nothing left to do; nor is there for a person who starts both again
+    // on main, which has gone on.
+    let released = shop.world.releases();
     let again = shop.act(NOTES, &shop.run_ended("release-api", &builds[0], &shop.commit().await)).await;
     again.is(true).says("unchanged");
-    assert_eq!(shop.world.writes(), writes);
+    shop.write("deploy/docker/api/answer.json", "of the next release\n");
+    shop.git(&["commit", "--quiet", "--all", "--message", "Go on"]).await;
+    let by_hand = Event::woken("workflow_dispatch", json!({ "inputs": { "tag": TAG } }));
+    let signalled = shop.signal("api").await;
+    shop.act("release-api", &by_hand).await.is(true).says("nothing is built");
+    assert_eq!(shop.signal("api").await, signalled);
+    shop.act(NOTES, &by_hand).await.is(true).says("unchanged");
+    assert_eq!(shop.world.releases(), released);
 }
 
 #[tokio::test]
