@@ -88,11 +88,17 @@ impl Part {
 
     /// Checks that `body` is what is described.
     pub(crate) fn check(&self, body: &[u8]) -> Result<(), String> {
-        if usize::try_from(self.size) != Ok(body.len()) {
-            return Err(format!("{} should have {} bytes and has {}", self.digest, self.size, body.len()));
-        }
+        self.check_length(body.len())?;
         if !self.digest.matches(body) {
             return Err(format!("the content served for {} has another digest", self.digest));
+        }
+        Ok(())
+    }
+
+    /// Checks that content of this digest has the length that is described.
+    pub(crate) fn check_length(&self, length: usize) -> Result<(), String> {
+        if usize::try_from(self.size) != Ok(length) {
+            return Err(format!("{} should have {} bytes and has {length}", self.digest, self.size));
         }
         Ok(())
     }

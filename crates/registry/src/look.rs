@@ -20,21 +20,26 @@ use crate::{Glance, Wanted};
 /// never kept, and neither is an absence.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    contents: Mutex<HashMap<String, Arc<Content>>>,
-    configs: Mutex<HashMap<String, Arc<Config>>>,
-    present: Mutex<HashSet<String>>,
+    contents: Shelf<Content>,
+    configs: Shelf<Config>,
+    /// Parts, each with the size that it was described with.
+    present: Mutex<HashSet<(String, u64)>>,
 }
+
+/// What was read, with its length in bytes: a part may be described with another size, and then it is not that part.
+type Shelf<T> = Mutex<HashMap<String, (usize, Arc<T>)>>;
 
 fn key(repository: &str, digest: &Digest) -> String {
     format!("{repository}@{digest}")
 }
 
-fn recall<T>(shelf: &Mutex<HashMap<String, Arc<T>>>, key: &str) -> Option<Arc<T>> {
+fn recall<T>(shelf: &Shelf<T>, key: &str) -> Option<(usize, Arc<T>)> {
     shelf.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
 }
 
-fn keep<T>(shelf: &Mutex<HashMap<String, Arc<T>>>, key: String, value: T) -> Arc<T> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(|| Arc::new(value)).clone()
+fn keep<T>(shelf: &Shelf<T>, key: String, body: &Bytes, value: T) -> Arc<T> {
+    let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+    shelf.entry(key).or_insert_with(|| (body.len(), Arc::new(value))).1.clone()
 }
 
 /// Looks at `image` once.
@@ -83,7 +88,7 @@ async fn known_by_head(site: &Site, image: &ImageReference) -> Result<Option<(Di
     if image.digest().is_some_and(|wanted| *wanted != digest) {
         return Ok(None);
     }
-    Ok(recall(&site.seen.contents, &key(image.repository(), &digest)).map(|content| (digest, content)))
+    Ok(recall(&site.seen.contents, &key(image.repository(), &digest)).map(|(_, content)| (digest, content)))
 }
 
 /// What the name of the image resolves to, read and verified. A tag with a digest must resolve to that digest.
@@ -108,12 +113,12 @@ async fn top(site: &Site, image: &ImageReference) -> Result<(Digest, Arc<Content
         }
     };
     let key = key(image.repository(), &digest);
-    if let Some(content) = recall(&site.seen.contents, &key) {
+    if let Some((_, content)) = recall(&site.seen.contents, &key) {
         return Ok((digest, content));
     }
     let quote = |text: &str, most| site.quoted(text, most, Some(&answer));
     let content = content::read(answer.headers(), body, &quote).map_err(Trouble::Wrong)?;
-    Ok((digest, keep(&site.seen.contents, key, content)))
+    Ok((digest, keep(&site.seen.contents, key, body, content)))
 }
 
 /// The answer to a GET, if it is 200: nothing else is content (204 and 206 neither).
@@ -292,7 +297,7 @@ fn broken(what: &str, trouble: Trouble) -> Result<String, Trouble> {
 /// Checks by HEAD that a child is there. An answer that does not name its digest and type is confirmed by a GET: a
 /// captive portal answers 200 to everything.
 async fn present(site: &Site, repository: &str, part: &Part) -> Result<(), Trouble> {
-    let key = key(repository, &part.digest);
+    let key = (key(repository, &part.digest), part.size);
     if site.seen.present.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
         return Ok(());
     }
@@ -310,21 +315,23 @@ async fn present(site: &Site, repository: &str, part: &Part) -> Result<(), Troub
 /// A manifest by digest, verified.
 async fn manifest(site: &Site, repository: &str, part: &Part) -> Result<Arc<Content>, Trouble> {
     let key = key(repository, &part.digest);
-    if let Some(content) = recall(&site.seen.contents, &key) {
+    if let Some((length, content)) = recall(&site.seen.contents, &key) {
+        part.check_length(length).map_err(Trouble::Wrong)?;
         return Ok(content);
     }
     let answer = get(site, &Ask::manifest(Method::GET, repository, part.digest.as_str())).await?;
     part.check(answer.body()).map_err(Trouble::Wrong)?;
     let quote = |text: &str, most| site.quoted(text, most, Some(&answer));
     let content = content::read(answer.headers(), answer.body(), &quote).map_err(Trouble::Wrong)?;
-    site.seen.present.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-    Ok(keep(&site.seen.contents, key, content))
+    site.seen.present.lock().unwrap_or_else(PoisonError::into_inner).insert((key.clone(), part.size));
+    Ok(keep(&site.seen.contents, key, answer.body(), content))
 }
 
 /// A configuration by digest, verified.
 async fn config(site: &Site, repository: &str, part: &Part) -> Result<Arc<Config>, Trouble> {
     let key = key(repository, &part.digest);
-    if let Some(config) = recall(&site.seen.configs, &key) {
+    if let Some((length, config)) = recall(&site.seen.configs, &key) {
+        part.check_length(length).map_err(Trouble::Wrong)?;
         return Ok(config);
     }
     if usize::try_from(part.size).map_or(true, |size| size > LARGEST_CONTENT) {
@@ -334,7 +341,7 @@ async fn config(site: &Site, repository: &str, part: &Part) -> Result<Arc<Config
     part.check(answer.body()).map_err(Trouble::Wrong)?;
     let quote = |text: &str, most| site.quoted(text, most, Some(&answer));
     let config = content::read_config(answer.body(), &quote).map_err(Trouble::Wrong)?;
-    Ok(keep(&site.seen.configs, key, config))
+    Ok(keep(&site.seen.configs, key, answer.body(), config))
 }
 
 impl Claim {

@@ -390,12 +390,22 @@ async fn case_17_a_part_that_is_not_what_the_index_says_is_broken() {
     assert_eq!(asked_openly(&world), 4);
     world.clear_faults();
     // The right content, and another length in the index.
-    let mut entries = given;
+    let (parts, mut entries) = (given.clone(), given);
     entries[0]["size"] = json!(1);
     world.put_raw_manifest(IMAGE, OCI_INDEX, index(&entries).as_bytes());
     let seen = verdict(&world).await;
     assert!(seen.starts_with("image: linux/amd64 broken: its manifest: sha256:… should have 1 bytes"), "{seen}");
     assert_eq!(asked_openly(&world), 4);
+    // The same part twice, once with its own length: what was read for the one is no proof of the other, now or later.
+    entries[1] = parts[0].clone();
+    entries[1]["platform"]["architecture"] = json!("riscv64");
+    world.put_raw_manifest(IMAGE, OCI_INDEX, index(&entries).as_bytes());
+    let registry = probe(&world);
+    for _ in 0..2 {
+        let seen = look(&registry, IMAGE).await;
+        assert!(seen.starts_with("image: linux/amd64 broken: its manifest: sha256:… should have 1 bytes"), "{seen}");
+        assert!(seen.ends_with(", linux/riscv64 present"), "{seen}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
