@@ -9,7 +9,7 @@ use std::str::Chars;
 
 /// A line that the runner takes as a command. The text is cleaned and escaped here; properties without a value are left
 /// out, as the runner drops them.
-pub(crate) fn command(name: &str, properties: &[(&str, &str)], data: &str) -> String {
+pub fn command(name: &str, properties: &[(&str, &str)], data: &str) -> String {
     let mut line = format!("::{name}");
     for (index, (key, value)) in properties.iter().filter(|(_, value)| !value.is_empty()).enumerate() {
         line.push(if index == 0 { ' ' } else { ',' });

@@ -18,6 +18,7 @@ mod network;
 mod output;
 
 pub use cancel::Cancel;
+pub use command::command;
 pub use console::Console;
 pub use docker_config::{DockerConfig, DockerConfigError, DockerLogin};
 pub use environment::{Environment, Problem};

@@ -1,0 +1,10 @@
+//! `release-pipelines`: from one big release workflow to one for each service, and no drift afterwards.
+
+pub mod check;
+pub mod report;
+mod repository;
+mod workflow;
+mod yaml;
+
+pub use repository::{FileError, Repository};
+pub use yaml::Position;
