@@ -1,10 +1,14 @@
 //! `release-pipelines`: from one big release workflow to one for each service, and no drift afterwards.
 
 pub mod check;
+pub mod migrate;
+mod paths;
+mod pipeline;
 pub mod report;
 mod repository;
 mod workflow;
 mod yaml;
 
+pub use pipeline::Source;
 pub use repository::{FileError, Repository};
 pub use yaml::Position;

@@ -1,13 +1,14 @@
 //! The command line of `release-pipelines`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use release_pipelines::Repository;
+use clap::{Args, Parser, Subcommand};
 use release_pipelines::check::check;
-use release_pipelines::report::{Format, render};
+use release_pipelines::migrate::migrate;
+use release_pipelines::report::{self, Format};
+use release_pipelines::{Repository, Source};
 
 /// From one big release workflow to one for each service, and no drift afterwards.
 #[derive(Debug, Parser)]
@@ -22,6 +23,18 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a pipeline for each service, from the one workflow that builds them all, which is archived
+    Migrate {
+        #[command(flatten)]
+        old: Old,
+        #[command(flatten)]
+        write: Write,
+    },
+    /// Show what `migrate` would change, as a unified diff; write nothing
+    Diff {
+        #[command(flatten)]
+        old: Old,
+    },
     /// Find what does not fit: grants, names, tags, services, caches, files. Exit code 1 when something does not
     Check {
         /// How findings are written
@@ -30,12 +43,32 @@ enum Command {
     },
 }
 
+#[derive(Debug, Args)]
+struct Old {
+    /// The workflow that builds all services
+    #[arg(default_value = ".github/workflows/release.yml", value_name = "FILE")]
+    workflow: String,
+    /// Where release-actions is called from
+    #[arg(long, value_name = "OWNER/REPO@VERSION", default_value = "org/release-actions@v1")]
+    actions: Source,
+}
+
+#[derive(Debug, Args)]
+struct Write {
+    /// Write without asking
+    #[arg(long)]
+    yes: bool,
+    /// Show the change and write nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::from(2)
         }
     }
@@ -43,13 +76,54 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let repository = Repository::open(&arguments.repo)?;
-    let mut out = std::io::stdout().lock();
     match &arguments.command {
+        Command::Migrate { old, write } => migrated(&repository, old, write),
+        Command::Diff { old } => migrated(&repository, old, &Write { yes: false, dry_run: true }),
         Command::Check { format } => {
             let findings = check(&repository)?;
+            let mut out = io::stdout().lock();
             let color = out.is_terminal();
-            out.write_all(render(&findings, &repository, *format, color).as_bytes())?;
+            out.write_all(report::render(&findings, &repository, *format, color).as_bytes())?;
             Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
+}
+
+fn migrated(repository: &Repository, old: &Old, write: &Write) -> anyhow::Result<ExitCode> {
+    let migration = migrate(repository, &old.workflow, &old.actions)?;
+    let mut err = io::stderr().lock();
+    let color = err.is_terminal();
+    err.write_all(report::remarks(&migration.remarks, repository, &old.workflow, color).as_bytes())?;
+    if let Some(changed) = migration.changed {
+        return propose(&changed, write);
+    }
+    writeln!(err, "nothing was written: mend what is refused above, then run this again")?;
+    Ok(ExitCode::FAILURE)
+}
+
+/// Shows a change, asks, and writes it.
+fn propose(changed: &Repository, write: &Write) -> anyhow::Result<ExitCode> {
+    io::stdout().lock().write_all(changed.diff()?.as_bytes())?;
+    if write.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let files = changed.changed().count();
+    let mut err = io::stderr().lock();
+    if !write.yes {
+        if !io::stdin().is_terminal() {
+            writeln!(err, "nothing was written: `--yes` writes these {files} files, `--dry-run` only shows them")?;
+            return Ok(ExitCode::FAILURE);
+        }
+        write!(err, "\nWrite these {files} files? [y/N] ")?;
+        err.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            writeln!(err, "nothing was written")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    changed.apply()?;
+    writeln!(err, "{files} files were written")?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,10 @@
-//! Findings as people and programs read them.
+//! Findings and remarks as people and programs read them.
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
 use serde_json::json;
 
 use crate::check::{Finding, Rule};
+use crate::migrate::Remark;
 use crate::repository::Repository;
 use crate::yaml::Position;
 
@@ -34,13 +35,14 @@ fn annotation(finding: &Finding) -> String {
     runner::command("error", &properties, &format!("{}: {}", finding.message, finding.help)) + "\n"
 }
 
-/// One finding as miette shows it.
+/// A finding or a remark as miette shows it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 struct Shown {
+    severity: Severity,
     message: String,
     rule: String,
-    help: Option<String>,
+    help: String,
     source_code: NamedSource<String>,
     span: Option<(usize, usize)>,
 }
@@ -51,11 +53,11 @@ impl Diagnostic for Shown {
     }
 
     fn severity(&self) -> Option<Severity> {
-        Some(Severity::Error)
+        Some(self.severity)
     }
 
     fn help(&self) -> Option<Box<dyn std::fmt::Display + '_>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
+        Some(Box::new(&self.help))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -69,23 +71,44 @@ impl Diagnostic for Shown {
 }
 
 fn text(findings: &[Finding], repository: &Repository, color: bool) -> String {
+    let shown = findings.iter().map(|finding| Shown {
+        severity: Severity::Error,
+        ..Shown::new(repository, &finding.path, finding.at, &finding.rule.to_string(), &finding.message, &finding.help)
+    });
+    graphical(shown, color)
+}
+
+/// What is said about the workflow at `path`.
+pub fn remarks(remarks: &[Remark], repository: &Repository, path: &str, color: bool) -> String {
+    let shown = remarks.iter().map(|remark| {
+        let (severity, code) =
+            if remark.refused { (Severity::Error, "refused") } else { (Severity::Advice, "changes") };
+        Shown { severity, ..Shown::new(repository, path, remark.at, code, &remark.message, &remark.help) }
+    });
+    graphical(shown, color)
+}
+
+impl Shown {
+    fn new(repository: &Repository, path: &str, at: Position, rule: &str, message: &str, help: &str) -> Self {
+        // What cannot be read has no line to show; its path stands in the message then.
+        let source = repository.read(path).ok().flatten().map(|source| printable(&source));
+        let message = if source.is_some() { message.to_owned() } else { format!("{path}: {message}") };
+        Self {
+            severity: Severity::Error,
+            message: printable(&message),
+            rule: rule.to_owned(),
+            help: printable(help),
+            span: source.as_deref().map(|source| span(source, at)),
+            source_code: NamedSource::new(path, source.unwrap_or_default()),
+        }
+    }
+}
+
+fn graphical(shown: impl Iterator<Item = Shown>, color: bool) -> String {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(110).with_context_lines(1);
     let mut out = String::new();
-    for finding in findings {
-        // What cannot be read has no line to show; its place stands in the message then.
-        let source = repository.read(&finding.path).ok().flatten().map(|source| printable(&source));
-        let message = match &source {
-            Some(_) => printable(&finding.message),
-            None => printable(&format!("{}: {}", finding.path, finding.message)),
-        };
-        let shown = Shown {
-            message,
-            rule: finding.rule.to_string(),
-            help: Some(printable(&finding.help)),
-            span: source.as_deref().map(|source| span(source, finding.at)),
-            source_code: NamedSource::new(&finding.path, source.unwrap_or_default()),
-        };
+    for shown in shown {
         // Writing into a string cannot fail.
         let _ = handler.render_report(&mut out, &shown);
         out.push('\n');

@@ -116,6 +116,16 @@ impl Node {
         }
     }
 
+    /// Where a line of a text stands, counted from 0; exact for a literal block, whose place is its first line with text.
+    pub(crate) fn line(&self, index: usize) -> Position {
+        let text = self.text().unwrap_or_default();
+        let blank = text.lines().take_while(|line| line.is_empty()).count();
+        match index.saturating_sub(blank) {
+            0 => self.at,
+            line => Position { line: self.at.line + line, column: self.at.column },
+        }
+    }
+
     /// A scalar with its place.
     pub(crate) fn placed(&self) -> Option<Text> {
         self.text().map(|text| Text { at: self.at, text })

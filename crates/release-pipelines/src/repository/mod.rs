@@ -1,4 +1,6 @@
-//! A checkout, and the changes that are proposed to it. Reads stay within it; nothing is written before `apply`.
+//! A checkout, and the changes that are proposed to it (`changes`). Reads stay within it.
+
+mod changes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

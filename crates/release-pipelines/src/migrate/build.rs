@@ -1,0 +1,787 @@
+//! A job that builds images, row by row of its matrix, step by step. A step or an input that has no place in a release
+//! file is refused where it stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::service::ServiceName;
+
+use super::expression::{self, Scope};
+use super::image::{self, Names};
+use super::matrix::{self, Row};
+use super::release::{self, Release};
+use super::remark::Remarks;
+use super::shell::{self, Command};
+use super::{action, step_runs};
+use crate::paths::paths;
+use crate::pipeline::{Input, Service};
+use crate::repository::{Repository, normal};
+use crate::yaml::{Node, Position, Text, Value};
+
+/// A service that the old workflow builds.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) at: Position,
+    pub(super) service: Service,
+    pub(super) names: Names,
+    /// `HOST USERNAME PASSWORD`, for the registries of its image.
+    pub(super) logins: BTreeSet<String>,
+}
+
+/// What is known before a job begins.
+pub(super) struct Known<'a> {
+    pub(super) repository: &'a Repository,
+    /// `env:` of the workflow and the outputs of earlier jobs.
+    pub(super) scope: &'a Scope,
+}
+
+/// The actions that build an image, or may.
+const BUILDERS: [&str; 2] = ["docker/build-push-action", "docker/bake-action"];
+
+/// Whether a job builds images.
+pub(super) fn builds(job: &Node) -> bool {
+    let steps = job.get("steps").map(Node::items).unwrap_or_default();
+    steps.iter().any(|step| {
+        let run = step.get("run").and_then(Node::text).unwrap_or_default();
+        let plain = run.replace("\\\n", " ");
+        let words = plain.split_whitespace().collect::<Vec<_>>();
+        action(step).is_some_and(|name| BUILDERS.contains(&name.as_str()))
+            || words.windows(2).any(|pair| matches!(pair, ["docker", "build"] | ["buildx", "build" | "bake"]))
+            || words.windows(3).any(|words| matches!(words, ["docker", "image", "build"]))
+    })
+}
+
+/// The services that a job builds.
+pub(super) fn read(
+    known: &Known<'_>,
+    id: &Text,
+    job: &Node,
+    release: &mut Option<Release>,
+    remarks: &mut Remarks,
+) -> Vec<Found> {
+    let rows = match job.at_path(&["strategy", "matrix"]) {
+        None => vec![Row { at: id.at, values: Vec::new() }],
+        Some(matrix) => match matrix::rows(matrix) {
+            Ok(rows) => rows,
+            Err((at, message)) => {
+                let help = "write the services as a list: each of them gets its own file";
+                remarks.refuse(at, format!("the matrix of `{}`: {message}", id.text), help);
+                return Vec::new();
+            }
+        },
+    };
+    strategy(job, remarks);
+    let mut found = Vec::<Found>::new();
+    for row in &rows {
+        let mut scope = known.scope.clone();
+        scope.matrix.clone_from(&row.values);
+        environment(job, &mut scope);
+        let mut reader = Reader { known, id, row, scope, remarks, builds: Vec::new(), logins: BTreeMap::new() };
+        if !reader.job(job) {
+            continue;
+        }
+        for step in job.get("steps").map(Node::items).unwrap_or_default() {
+            reader.step(step, release);
+        }
+        found.extend(reader.finish(job));
+    }
+    found
+}
+
+/// Fills in `env:` in order, each by those before it.
+pub(super) fn environment(node: &Node, scope: &mut Scope) {
+    for (key, value) in node.get("env").map(Node::entries).unwrap_or_default() {
+        let value = scope.fill(&value.text().unwrap_or_default());
+        scope.env.insert(key.text.clone(), value);
+    }
+}
+
+fn strategy(job: &Node, remarks: &mut Remarks) {
+    for (key, value) in job.get("strategy").map(Node::entries).unwrap_or_default() {
+        if key.text == "max-parallel" {
+            remarks.note(
+                key.at,
+                "`max-parallel` has no place",
+                "each service builds in a workflow of its own, all at once",
+            );
+        } else if key.text == "fail-fast" && value.text().as_deref() == Some("true") {
+            remarks.note(
+                key.at,
+                "`fail-fast` has no place",
+                "a build that fails makes the release partial, and stops no other",
+            );
+        }
+    }
+}
+
+/// One image that is built.
+#[derive(Debug, Default)]
+struct Build {
+    at: Option<Position>,
+    context: Option<Text>,
+    dockerfile: Option<Text>,
+    references: Vec<String>,
+    /// Where the references stand.
+    named_at: Option<Position>,
+    pushed: bool,
+    inputs: Vec<Input>,
+    release_inputs: Vec<Input>,
+    secrets: Option<String>,
+}
+
+struct Reader<'a, 'b> {
+    known: &'a Known<'a>,
+    id: &'a Text,
+    row: &'a Row,
+    scope: Scope,
+    remarks: &'b mut Remarks,
+    builds: Vec<Build>,
+    /// By registry.
+    logins: BTreeMap<String, (Position, String)>,
+}
+
+impl Reader<'_, '_> {
+    /// What stands at the job itself; false when it never runs for a tag.
+    fn job(&mut self, job: &Node) -> bool {
+        for (key, value) in job.entries() {
+            let id = &self.id.text;
+            match key.text.as_str() {
+                "name" | "steps" | "needs" | "strategy" | "env" | "outputs" | "runs-on" | "timeout-minutes"
+                | "defaults" => {}
+                "permissions" => permissions(value, self.remarks),
+                "concurrency" => {
+                    self.remarks.note(
+                        key.at,
+                        format!("`concurrency` of `{id}` changes"),
+                        "release files let one run of a service and tag go at a time",
+                    );
+                }
+                "if" => match step_runs(&self.scope, value) {
+                    Some(true) => {}
+                    Some(false) => {
+                        self.remarks.note(key.at, format!("`{id}` never runs for a tag"), "it is left out");
+                        return false;
+                    }
+                    None => self.remarks.refuse(
+                        key.at,
+                        format!("whether `{id}` runs is known only when the workflow runs"),
+                        "take the condition away",
+                    ),
+                },
+                "continue-on-error" if value.text().map(|text| self.scope.fill(&text)).as_deref() == Some("false") => {}
+                "continue-on-error" => {
+                    let help =
+                        "take it away, and mark the service as optional (`name?`) in `services` of release-notes.yml";
+                    self.remarks.refuse(key.at, format!("`continue-on-error` of `{id}` has no place"), help);
+                }
+                other => {
+                    let help = "move what it is for to a workflow of its own first";
+                    self.remarks.refuse(key.at, format!("`{other}` of `{id}` has no place in a release file"), help);
+                }
+            }
+        }
+        true
+    }
+
+    fn step(&mut self, step: &Node, release: &mut Option<Release>) {
+        if let Some((key, value)) = step.entry("if") {
+            match step_runs(&self.scope, value) {
+                Some(true) => {}
+                Some(false) => {
+                    self.remarks.note(key.at, "this step never runs for a tag", "it is left out");
+                    return;
+                }
+                None => {
+                    let help = "take the condition away, or move the step to a workflow of its own first";
+                    self.remarks.refuse(key.at, "whether this step runs is known only when the workflow runs", help);
+                    return;
+                }
+            }
+        }
+        for key in ["continue-on-error", "working-directory"] {
+            if let Some((key, _)) = step.entry(key) {
+                self.remarks.refuse(
+                    key.at,
+                    format!("`{}` of a step has no place in a release file", key.text),
+                    "take it away",
+                );
+            }
+        }
+        let outer = self.scope.env.clone();
+        environment(step, &mut self.scope);
+        if let Some(run) = step.get("run") {
+            self.script(step, run, release);
+        } else if let Some(name) = action(step) {
+            self.action(&name, step, release);
+        }
+        // What a script adds stays; what the step itself sets does not.
+        let set = step.get("env").map(Node::entries).unwrap_or_default();
+        for (key, _) in set {
+            match outer.get(&key.text) {
+                Some(value) => self.scope.env.insert(key.text.clone(), value.clone()),
+                None => self.scope.env.remove(&key.text),
+            };
+        }
+    }
+
+    fn action(&mut self, name: &str, step: &Node, release: &mut Option<Release>) {
+        let at = step.get("uses").map_or(step.at, |uses| uses.at);
+        match name {
+            "actions/checkout" => checkout(step, &self.scope, self.remarks),
+            "docker/setup-qemu-action" | "docker/setup-buildx-action" => {
+                for (key, _) in with(step) {
+                    if !["version", "install", "platforms", "driver", "use"].contains(&key.text.as_str()) {
+                        let help = "build-image sets up emulators and a builder by itself; take the setting away";
+                        self.remarks.refuse(key.at, format!("`{}` of {name} has no place", key.text), help);
+                    }
+                }
+            }
+            "docker/login-action" => self.login_action(step),
+            "docker/metadata-action" => self.metadata(step),
+            "docker/build-push-action" => self.build_action(step),
+            "docker/bake-action" => {
+                let help = "write each target as a row of a matrix with docker/build-push-action";
+                self.remarks.refuse(at, "the targets of a bake file are not read", help);
+            }
+            name if release::is_release(name) => release::action(name, step, &self.scope, release, self.remarks),
+            name => {
+                let help = "move it to a workflow of its own first";
+                self.remarks.refuse(at, format!("{name} has no place in a release file"), help);
+            }
+        }
+    }
+
+    fn login_action(&mut self, step: &Node) {
+        let (mut host, mut user, mut password) = ("docker.io".to_owned(), String::new(), String::new());
+        for (key, value) in with(step) {
+            let filled = self.scope.fill(&value.text().unwrap_or_default());
+            match key.text.as_str() {
+                "registry" => host = filled,
+                "username" => user = filled,
+                "password" => password = filled,
+                "logout" => {}
+                "ecr" if filled == "false" => {}
+                other => self.remarks.refuse(
+                    key.at,
+                    format!("`{other}` of docker/login-action has no place"),
+                    "take it away",
+                ),
+            }
+        }
+        let at = step.get("uses").map_or(step.at, |uses| uses.at);
+        self.login(at, &host, &user, &password);
+    }
+
+    /// Remembers who signs in where, as a line of `registry-auth`.
+    fn login(&mut self, at: Position, host: &str, user: &str, password: &str) {
+        let host = host.trim_start_matches("https://").trim_end_matches('/');
+        let host = if host == "index.docker.io/v1" || host == "registry-1.docker.io" { "docker.io" } else { host };
+        let own = ["${{ secrets.GITHUB_TOKEN }}", "${{ github.token }}"];
+        if host == "ghcr.io" && own.contains(&password) {
+            return; // release-actions signs in there by itself
+        }
+        let known =
+            |text: &str| !text.contains("${{ env.") && !text.contains("${{ steps.") && !text.contains("${{ needs.");
+        if password.is_empty()
+            || user.is_empty()
+            || user.contains(' ') && !user.contains("${{")
+            || !known(user)
+            || !known(password)
+        {
+            let help = "sign in by a user name and a secret; roles of a cloud are not supported";
+            self.remarks.refuse(at, format!("how it signs in to `{host}` is known only when the workflow runs"), help);
+            return;
+        }
+        let user = expression::template(user).unwrap_or_else(|_| user.to_owned());
+        self.logins.insert(host.to_owned(), (at, format!("{host} {user} {password}")));
+    }
+
+    fn metadata(&mut self, step: &Node) {
+        let id = step.get("id").and_then(Node::text).unwrap_or_default();
+        let (mut images, mut tags, mut flavor) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, value) in with(step) {
+            let lines = || {
+                let text = self.scope.fill(&value.text().unwrap_or_default());
+                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+                lines.map(str::to_owned).collect::<Vec<_>>()
+            };
+            match key.text.as_str() {
+                "images" => {
+                    images = lines().join(",").split(',').map(|name| name.trim().to_owned()).collect();
+                }
+                "tags" => tags = lines(),
+                "flavor" => flavor = lines(),
+                "labels" | "annotations" => {
+                    let help =
+                        "release-actions sets revision, source, version, created and title; write others as `labels`";
+                    self.remarks.note(key.at, format!("the {} of docker/metadata-action are left out", key.text), help);
+                }
+                "github-token" | "context" | "sep-tags" | "sep-labels" => {}
+                other => {
+                    self.remarks.refuse(
+                        key.at,
+                        format!("`{other}` of docker/metadata-action has no place"),
+                        "take it away",
+                    );
+                }
+            }
+        }
+        let (at, list) = step.at_path(&["with", "tags"]).map_or((step.at, None), |tags| (tags.at, Some(tags)));
+        match image::metadata(&images, &tags, &flavor) {
+            Ok(references) => {
+                let mut set =
+                    |name: &str, value: String| self.scope.outputs.insert(format!("steps.{id}.outputs.{name}"), value);
+                set("tags", references.join("\n"));
+                set("labels", String::new());
+                set("annotations", String::new());
+                let main =
+                    references.iter().find_map(|reference| reference.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+                set("version", main.unwrap_or_default());
+            }
+            Err(what) => {
+                let line = list.and_then(|list| {
+                    let text = list.text()?;
+                    let index = text.lines().position(|line| what.contains(line.trim()) && !line.trim().is_empty())?;
+                    Some(list.line(index))
+                });
+                let help = "a release file writes the tags of one version; what moves, such as `1.2`, is set after the release";
+                self.remarks.refuse(
+                    line.unwrap_or(at),
+                    format!("{what} of docker/metadata-action cannot be written"),
+                    help,
+                );
+            }
+        }
+    }
+
+    fn build_action(&mut self, step: &Node) {
+        let mut build = Build { at: step.get("uses").map(|uses| uses.at), ..Build::default() };
+        let mut arguments = Vec::new();
+        for (key, value) in with(step) {
+            let filled = self.scope.fill(&value.text().unwrap_or_default());
+            let at = value.at;
+            match key.text.as_str() {
+                "context" => build.context = Some(Text { at, text: filled }),
+                "file" => build.dockerfile = Some(Text { at, text: filled }),
+                "tags" => {
+                    let lines = filled.lines().flat_map(|line| line.split(',')).map(str::trim);
+                    build.references = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+                    build.named_at = Some(at);
+                }
+                "push" => match step_runs(&self.scope, value) {
+                    Some(pushed) => build.pushed = pushed,
+                    None => self.remarks.refuse(
+                        at,
+                        format!("whether `{filled}` pushes is known only when the workflow runs"),
+                        "write `true`",
+                    ),
+                },
+                "outputs" if filled == "type=registry" || filled == "type=image,push=true" => build.pushed = true,
+                "target" => self.pass(&mut build, "target", value, &filled),
+                "platforms" => {
+                    let list = filled.split([',', '\n']).map(str::trim).filter(|platform| !platform.is_empty());
+                    let list = list.collect::<Vec<_>>().join(",");
+                    self.pass(&mut build, "platforms", value, &list);
+                }
+                "build-args" => self.pass(&mut build, "build-args", value, &filled),
+                "build-contexts" => self.pass(&mut build, "build-contexts", value, &filled),
+                "labels" | "annotations" if filled.is_empty() => {}
+                "labels" => self.pass(&mut build, "labels", value, &filled),
+                "annotations" => self.pass(&mut build, "annotations", value, &filled),
+                "sbom" => self.pass_release(&mut build, "sbom", value, &filled),
+                "provenance" => {
+                    let mode = filled.strip_prefix("mode=").unwrap_or(&filled);
+                    self.pass_release(&mut build, "provenance", value, if mode == "true" { "max" } else { mode });
+                }
+                "secrets" => build.secrets = Some(filled),
+                "cache-from" | "cache-to" => cache(&mut build, key, &filled, self.remarks),
+                "load" | "no-cache" | "pull" if filled == "false" => {}
+                "no-cache" | "pull" => arguments.push(format!("--{}", key.text)),
+                "add-hosts" | "shm-size" | "ulimit" | "network" | "cgroup-parent" | "allow" | "no-cache-filters" => {
+                    let flag = match key.text.as_str() {
+                        "add-hosts" => "add-host",
+                        "no-cache-filters" => "no-cache-filter",
+                        same => same,
+                    };
+                    for value in filled.split(['\n', ',']).map(str::trim).filter(|value| !value.is_empty()) {
+                        arguments.push(format!("--{flag}={value}"));
+                    }
+                }
+                "github-token" | "builder" => {}
+                other => {
+                    let help = "take it away, or build this image in a workflow of your own";
+                    self.remarks.refuse(key.at, format!("`{other}` of docker/build-push-action has no place"), help);
+                }
+            }
+        }
+        if !arguments.is_empty() {
+            build.inputs.push(Input::new("buildx-args", arguments.join("\n") + "\n"));
+        }
+        self.builds.push(build);
+    }
+
+    /// An input that means the same in a release file.
+    fn pass(&mut self, build: &mut Build, name: &'static str, node: &Node, filled: &str) {
+        if let Some(value) = self.value(name, node, filled) {
+            build.inputs.push(Input::new(name, value));
+        }
+    }
+
+    fn pass_release(&mut self, build: &mut Build, name: &'static str, node: &Node, filled: &str) {
+        if let Some(value) = self.value(name, node, filled) {
+            build.release_inputs.push(Input::new(name, value));
+        }
+    }
+
+    fn value(&mut self, name: &str, node: &Node, filled: &str) -> Option<String> {
+        let mut lines = Vec::new();
+        for (index, line) in filled.lines().enumerate() {
+            match expression::input(line) {
+                Ok(line) => lines.push(line.trim_end().to_owned()),
+                Err(what) => {
+                    let help =
+                        "a called workflow cannot see it: pass what it is made of, and let the Dockerfile make it";
+                    self.remarks.refuse(node.line(index), format!("`{name}` holds {what}"), help);
+                    return None;
+                }
+            }
+        }
+        let text = lines.join("\n");
+        let text = text.trim_matches('\n');
+        (!text.trim().is_empty())
+            .then(|| if text.contains('\n') { format!("{text}\n") } else { text.trim().to_owned() })
+    }
+
+    fn script(&mut self, step: &Node, run: &Node, release: &mut Option<Release>) {
+        let id = step.get("id").and_then(Node::text).unwrap_or_default();
+        match shell::commands(run, &self.scope) {
+            Ok(commands) => {
+                for command in commands {
+                    self.command(&id, &command, release);
+                }
+            }
+            Err((at, message)) => {
+                let help = "write it plainly, or move it to a workflow of its own first";
+                self.remarks.refuse(at, message, help);
+            }
+        }
+    }
+
+    fn command(&mut self, id: &str, command: &Command, release: &mut Option<Release>) {
+        let words = command.words.iter().map(String::as_str).collect::<Vec<_>>();
+        match words.as_slice() {
+            ["set" | "true" | ":", ..] | ["docker", "buildx", "create" | "use" | "inspect" | "ls", ..] => {}
+            ["echo", value] => output(&mut self.scope, id, value, command.appends.as_deref()),
+            ["echo", ..] if command.appends.is_none() => {}
+            ["docker", "login", rest @ ..] => self.login_command(command, rest),
+            ["docker", "build", rest @ ..] | ["docker", "buildx" | "image", "build", rest @ ..] => {
+                self.build_command(command.at, rest);
+            }
+            ["docker", "push", "--all-tags", repository] => {
+                for build in &mut self.builds {
+                    build.pushed |=
+                        build.references.iter().any(|reference| reference.starts_with(&format!("{repository}:")));
+                }
+            }
+            ["docker", "push", reference] | ["docker", "image", "push", reference] => self.push(command.at, reference),
+            ["docker", "tag", from, to] | ["docker", "image", "tag", from, to] => {
+                match self.builds.iter_mut().find(|build| build.references.iter().any(|known| known == from)) {
+                    Some(build) => build.references.push((*to).to_owned()),
+                    None => self.remarks.refuse(
+                        command.at,
+                        format!("`docker tag {from}`: nothing here builds it"),
+                        "take it away",
+                    ),
+                }
+            }
+            ["gh", "release", "create", rest @ ..] => release::command(command.at, rest, release, self.remarks),
+            other => {
+                let name = other.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+                let help = "move it to a workflow of its own first";
+                self.remarks.refuse(command.at, format!("`{name}` has no place in a release file"), help);
+            }
+        }
+    }
+
+    fn push(&mut self, at: Position, reference: &str) {
+        match self.builds.iter_mut().find(|build| build.references.iter().any(|known| known == reference)) {
+            Some(build) => build.pushed = true,
+            None => self.remarks.refuse(
+                at,
+                "it pushes an image that nothing here builds",
+                "build it by docker/build-push-action",
+            ),
+        }
+    }
+
+    fn login_command(&mut self, command: &Command, words: &[&str]) {
+        let (mut host, mut user, mut password) = ("docker.io", "", command.input.clone().unwrap_or_default());
+        let mut words = words.iter().copied();
+        while let Some(word) = words.next() {
+            match word {
+                "-u" | "--username" => user = words.next().unwrap_or_default(),
+                "-p" | "--password" => words.next().unwrap_or_default().clone_into(&mut password),
+                "--password-stdin" => {}
+                word => match word.strip_prefix("--username=").or_else(|| word.strip_prefix("-u=")) {
+                    Some(name) => user = name,
+                    None => host = word,
+                },
+            }
+        }
+        self.login(command.at, host, user, &password);
+    }
+
+    fn build_command(&mut self, at: Position, words: &[&str]) {
+        let mut build = Build { at: Some(at), named_at: Some(at), ..Build::default() };
+        let (mut lists, mut arguments) = (BTreeMap::<&'static str, Vec<String>>::new(), Vec::new());
+        let mut words = words.iter().copied();
+        while let Some(word) = words.next() {
+            let (flag, glued) = match word.split_once('=') {
+                Some((flag, value)) if flag.starts_with('-') => (flag, Some(value)),
+                _ => (word, None),
+            };
+            let mut value = || glued.or_else(|| words.next()).unwrap_or_default().to_owned();
+            let place = |text: String| Some(Text { at, text });
+            match flag {
+                "-t" | "--tag" => build.references.push(value()),
+                "-f" | "--file" => build.dockerfile = place(value()),
+                "--platform" => lists.entry("platforms").or_default().push(value()),
+                "--target" => lists.entry("target").or_default().push(value()),
+                "--build-arg" => lists.entry("build-args").or_default().push(value()),
+                "--build-context" => lists.entry("build-contexts").or_default().push(value()),
+                "--label" => lists.entry("labels").or_default().push(value()),
+                "--annotation" => lists.entry("annotations").or_default().push(value()),
+                "--push" => build.pushed = true,
+                "--pull" | "--no-cache" => arguments.push(flag.to_owned()),
+                "--network" | "--add-host" | "--ulimit" | "--shm-size" => arguments.push(format!("{flag}={}", value())),
+                "--progress" | "--builder" => drop(value()),
+                "--cache-from" | "--cache-to" => {
+                    let key = Text { at, text: flag.trim_start_matches('-').to_owned() };
+                    cache(&mut build, &key, &value(), self.remarks);
+                }
+                "--rm" | "--load" | "-q" | "--quiet" => {}
+                flag if flag.starts_with('-') => {
+                    let help = "take it away, or build this image in a workflow of your own";
+                    self.remarks.refuse(at, format!("`{flag}` of `docker build` has no place"), help);
+                    return;
+                }
+                context if build.context.is_none() => build.context = place(context.to_owned()),
+                extra => {
+                    self.remarks.refuse(at, format!("`docker build` has two contexts: `{extra}`"), "name one");
+                    return;
+                }
+            }
+        }
+        for (name, values) in lists {
+            let separator = if name == "platforms" { "," } else { "\n" };
+            let node = Node { at, value: Value::Null };
+            self.pass(&mut build, name, &node, &values.join(separator));
+        }
+        if !arguments.is_empty() {
+            build.inputs.push(Input::new("buildx-args", arguments.join("\n") + "\n"));
+        }
+        self.builds.push(build);
+    }
+
+    /// The services of this row.
+    fn finish(mut self, job: &Node) -> Vec<Found> {
+        let builds = std::mem::take(&mut self.builds);
+        let alone = builds.iter().filter(|build| build.pushed).count() == 1;
+        builds.into_iter().filter_map(|build| self.service(job, build, alone)).collect()
+    }
+
+    fn service(&mut self, job: &Node, build: Build, alone: bool) -> Option<Found> {
+        let at = build.at.unwrap_or(self.row.at);
+        if !build.pushed {
+            self.remarks.note(at, "this build pushes nothing", "the files for branches build every image too");
+            return None;
+        }
+        let names = match image::names(&build.references) {
+            Ok(names) => names,
+            Err(message) => {
+                let help = "name the image with what is known before the run: its registry, the repository, the service, the tag";
+                self.remarks.refuse(build.named_at.unwrap_or(at), message, help);
+                return None;
+            }
+        };
+        let at = if self.row.values.is_empty() { at } else { self.row.at };
+        let name = self.name(&names, alone);
+        if let Err(error) = name.parse::<ServiceName>() {
+            self.remarks.refuse(at, error.to_string(), "give it a name that a service can have");
+            return None;
+        }
+        let mut service = Service { name, ..Service::default() };
+        self.files(at, &build, &mut service)?;
+        self.job_inputs(job, &mut service);
+        service.inputs.extend(build.inputs);
+        service.release_inputs.extend(build.release_inputs);
+        if let Some(image) = names.image(&service.name) {
+            service.release_inputs.insert(0, Input::new("image", image));
+        }
+        if let Some(extra) = names.extra() {
+            service.release_inputs.push(Input::new("extra-tags", extra));
+        }
+        if let Some(secrets) = build.secrets.filter(|secrets| !secrets.trim().is_empty()) {
+            let secrets = if secrets.contains('\n') { format!("{}\n", secrets.trim()) } else { secrets };
+            service.ci_inputs.push(Input::new("secrets", secrets.clone()));
+            service.secrets.push(Input::new("build-secrets", secrets));
+        }
+        let hosts = build.references.iter().map(|reference| reference.split('/').next().unwrap_or_default().to_owned());
+        let hosts = hosts.chain([names.host().to_owned()]).collect::<BTreeSet<_>>();
+        let logins = self.logins.iter().filter(|(host, _)| hosts.contains(*host) || *host == "docker.io");
+        let logins = logins.map(|(_, (_, line))| line.clone()).collect::<BTreeSet<_>>();
+        if !logins.is_empty() {
+            service.secrets.push(Input::new("registry-auth", lines(&logins)));
+        }
+        Some(Found { at, service, names, logins })
+    }
+
+    /// What the service is called: by its row, else by its image, else by its job.
+    fn name(&self, names: &Names, alone: bool) -> String {
+        let row = &self.row.values;
+        let text = |node: &Node| node.text().or_else(|| node.get("name").and_then(Node::text));
+        let named = ["service", "name", "app", "component", "project", "module", "package", "image"];
+        let by_row =
+            named.iter().find_map(|name| row.iter().find(|(key, _)| key == name)).and_then(|(_, node)| text(node));
+        let by_row = by_row.filter(|name| name.parse::<ServiceName>().is_ok());
+        let only = match row.as_slice() {
+            [(_, node)] => node.text(),
+            _ => None,
+        };
+        let by_row = by_row.or(only).filter(|_| alone);
+        by_row.or_else(|| names.last().map(str::to_owned)).unwrap_or_else(|| self.id.text.clone())
+    }
+
+    fn files(&mut self, at: Position, build: &Build, service: &mut Service) -> Option<()> {
+        let context = build.context.as_ref().map_or(".", |context| context.text.as_str());
+        let context_at = build.context.as_ref().map_or(at, |context| context.at);
+        let folder = normal(context).filter(|_| !context.contains("://") && !context.contains(['{', '$']));
+        let Some(context) = folder else {
+            let message = format!("the context `{context}` is no folder of the repository");
+            self.remarks.refuse(context_at, message, "name a folder of the repository");
+            return None;
+        };
+        let default = if context.is_empty() { "Dockerfile".to_owned() } else { format!("{context}/Dockerfile") };
+        let dockerfile = build.dockerfile.as_ref().map_or(default.as_str(), |file| file.text.as_str());
+        let file_at = build.dockerfile.as_ref().map_or(context_at, |file| file.at);
+        let there = normal(dockerfile).filter(|path| self.known.repository.has_file(path));
+        let Some(dockerfile) = there else {
+            let help = "name a file of the repository, seen from its root";
+            self.remarks.refuse(
+                file_at,
+                format!("the Dockerfile `{dockerfile}` of `{}` is not there", service.name),
+                help,
+            );
+            return None;
+        };
+        service.paths = paths(self.known.repository, &dockerfile, &context);
+        service.dockerfile = dockerfile;
+        if !context.is_empty() {
+            service.inputs.push(Input::new("context", context));
+        }
+        Some(())
+    }
+
+    /// Where and how long the job runs.
+    fn job_inputs(&mut self, job: &Node, service: &mut Service) {
+        if let Some(runner) = job.get("runs-on") {
+            let labels = runner.texts().iter().map(|label| self.scope.fill(&label.text)).collect::<Vec<_>>();
+            match labels.as_slice() {
+                // The default is one of these.
+                [label] if label == "ubuntu-latest" || label == "ubuntu-24.04" => {}
+                [label] if expression::input(label).is_ok() => {
+                    service.runner.clone_from(label);
+                    service.release_inputs.push(Input::new("runs-on", label.clone()));
+                }
+                _ => {
+                    let help = "give the runners one label of their own";
+                    self.remarks.refuse(runner.at, "a release file names its runner by one label", help);
+                }
+            }
+        }
+        if let Some(limit) = job.get("timeout-minutes") {
+            let minutes = self.scope.fill(&limit.text().unwrap_or_default());
+            match minutes.parse::<u32>() {
+                Ok(60) => {}
+                Ok(minutes) => {
+                    service.release_inputs.push(Input::new("timeout", format!("{minutes}m")));
+                    service.release_inputs.push(Input::new("timeout-minutes", (minutes + 10).to_string()));
+                }
+                Err(_) => {
+                    self.remarks.refuse(limit.at, format!("`{minutes}` is no number of minutes"), "write a number");
+                }
+            }
+        }
+    }
+}
+
+/// The inputs of a step.
+pub(super) fn with(step: &Node) -> &[(Text, Node)] {
+    step.get("with").map(Node::entries).unwrap_or_default()
+}
+
+/// What a checkout step may say: a release file checks the tag out by itself.
+pub(super) fn checkout(step: &Node, scope: &Scope, remarks: &mut Remarks) {
+    for (key, value) in with(step) {
+        let filled = scope.fill(&value.text().unwrap_or_default());
+        match key.text.as_str() {
+            "fetch-depth" | "fetch-tags" | "persist-credentials" | "clean" | "show-progress" => {}
+            "submodules" | "lfs" if filled == "false" => {}
+            "ref" if !expression::is_plain(&filled) && !filled.contains("${{") => {}
+            "token" if filled == "${{ secrets.GITHUB_TOKEN }}" || filled == "${{ github.token }}" => {}
+            other => {
+                let help = "a release file checks out the commit of the tag and nothing else";
+                remarks.refuse(key.at, format!("`{other}` of actions/checkout has no place"), help);
+            }
+        }
+    }
+}
+
+/// What a script prints to `$GITHUB_OUTPUT` or `$GITHUB_ENV`, or by the old `::set-output`.
+pub(super) fn output(scope: &mut Scope, id: &str, value: &str, file: Option<&str>) {
+    let set = value.strip_prefix("::set-output name=").and_then(|rest| rest.split_once("::"));
+    let outputs = set.or_else(|| value.split_once('=').filter(|_| file == Some("$GITHUB_OUTPUT")));
+    if let Some((name, value)) = outputs {
+        scope.outputs.insert(format!("steps.{id}.outputs.{name}"), value.to_owned());
+    } else if let (Some("$GITHUB_ENV"), Some((name, value))) = (file, value.split_once('=')) {
+        scope.env.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+/// One line for each.
+pub(super) fn lines(lines: &BTreeSet<String>) -> String {
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+/// A cache is kept by release-actions, under a name of its own.
+fn cache(build: &mut Build, key: &Text, value: &str, remarks: &mut Remarks) {
+    let kept = "the first build is a cold one: branches write it from now on, and tags read it";
+    let said = build.inputs.iter().any(|input| input.key == "cache");
+    if value.contains("type=gha") {
+        remarks.note(key.at, format!("`{}` is left out: the cache is now kept as `release-<service>`", key.text), kept);
+    } else if value.contains("type=registry") {
+        if !said {
+            build.inputs.push(Input::new("cache", "registry"));
+        }
+        remarks.note(
+            key.at,
+            format!("`{}` is left out: the cache is now the tag `cache-release-<service>`", key.text),
+            kept,
+        );
+    } else {
+        remarks.note(key.at, format!("`{}` is left out: the cache is now that of GitHub Actions", key.text), kept);
+    }
+}
+
+/// Rights that a release file does not have; what needs them is refused by itself.
+pub(super) fn permissions(node: &Node, remarks: &mut Remarks) {
+    let known = ["contents", "packages", "statuses", "actions"];
+    for (scope, level) in node.entries() {
+        if level.text().as_deref() == Some("write") && !known.contains(&scope.text.as_str()) {
+            remarks.note(
+                scope.at,
+                format!("`{}: write` is not granted any more", scope.text),
+                "nothing that is written needs it",
+            );
+        }
+    }
+}

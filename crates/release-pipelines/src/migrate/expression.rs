@@ -1,0 +1,292 @@
+//! What the expressions of a workflow are worth for one row of its matrix. What is known is filled in, by GitHub's own
+//! rules; what is not stays as it is written.
+
+use std::collections::BTreeMap;
+
+use github_actions_expressions::context::Context;
+use github_actions_expressions::{Evaluation, Expr};
+
+use crate::yaml::{Node, Value};
+
+/// What stands for a value that only the tag or the repository decides. They are characters that no workflow holds, so
+/// that they are never taken for text.
+pub(super) const TAG: char = '\u{e001}';
+pub(super) const VERSION: char = '\u{e002}';
+pub(super) const REPOSITORY: char = '\u{e003}';
+pub(super) const OWNER: char = '\u{e004}';
+pub(super) const REPO: char = '\u{e005}';
+const ALL: [char; 5] = [TAG, VERSION, REPOSITORY, OWNER, REPO];
+
+/// What is known where an expression stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scope {
+    /// The row of the matrix.
+    pub(super) matrix: Vec<(String, Node)>,
+    /// `env.…`, filled in already.
+    pub(super) env: BTreeMap<String, String>,
+    /// `steps.<id>.outputs.<name>` and `needs.<job>.outputs.<name>`, filled in already.
+    pub(super) outputs: BTreeMap<String, String>,
+}
+
+impl Scope {
+    /// A text with everything that is known filled in.
+    pub(super) fn fill(&self, text: &str) -> String {
+        let (mut filled, mut rest) = (String::new(), text);
+        while let Some(start) = rest.find("${{") {
+            filled.push_str(&rest[..start]);
+            let Some(length) = end(&rest[start + 3..]) else { break };
+            let expression = &rest[start + 3..start + 3 + length];
+            filled.push_str(&self.value(expression.trim()));
+            rest = &rest[start + 3 + length + 2..];
+        }
+        filled + rest
+    }
+
+    fn value(&self, source: &str) -> String {
+        let unknown = || format!("${{{{ {source} }}}}");
+        let Ok(expression) = Expr::parse(source) else { return unknown() };
+        if let Expr::Context(context) = &expression.inner
+            && let Some(text) = self.context(context)
+        {
+            return text;
+        }
+        // The tag by hand, else by the event: what a workflow with a `tag` input writes.
+        let alternatives = source.split("||").map(str::trim).collect::<Vec<_>>();
+        if let [inputs @ .., last] = alternatives.as_slice()
+            && inputs.iter().all(|input| input.starts_with("inputs.") || input.starts_with("github.event.inputs."))
+            && *last == "github.ref_name"
+        {
+            return TAG.to_string();
+        }
+        let joins = only_joins(&expression.inner);
+        let (mut filled, mut at) = (String::new(), 0);
+        let mut contexts = expression.contexts();
+        contexts.sort_by_key(|(_, origin)| origin.span.start);
+        for (context, origin) in contexts {
+            let Some(text) = self.context(context).filter(|text| joins || is_plain(text)) else { continue };
+            if origin.span.start < at || text.contains("${{") {
+                continue;
+            }
+            filled.push_str(&source[at..origin.span.start]);
+            filled.push_str(&literal(self.of_matrix(context), &text));
+            at = origin.span.end;
+        }
+        filled.push_str(&source[at..]);
+        match Expr::parse(&filled).ok().and_then(|expression| expression.consteval()) {
+            Some(value) => value.sema().to_string(),
+            None => format!("${{{{ {filled} }}}}"),
+        }
+    }
+
+    fn of_matrix(&self, context: &Context<'_>) -> Option<&Value> {
+        let path = context.as_pattern()?;
+        let mut keys = path.strip_prefix("matrix.")?.split('.');
+        let first = keys.next()?;
+        let node = &self.matrix.iter().find(|(key, _)| key.eq_ignore_ascii_case(first))?.1;
+        keys.try_fold(node, |node, key| {
+            node.entries().iter().find(|(name, _)| name.text.eq_ignore_ascii_case(key)).map(|(_, value)| value)
+        })
+        .map(|node| &node.value)
+    }
+
+    /// What a context is worth; `None` when that is not known here.
+    fn context(&self, context: &Context<'_>) -> Option<String> {
+        let path = context.as_pattern()?;
+        let (head, tail) = path.split_once('.')?;
+        match head.to_ascii_lowercase().as_str() {
+            "matrix" => match self.of_matrix(context) {
+                // A key that this row does not have is null, which is the empty text.
+                None if !tail.contains('*') => Some(String::new()),
+                None | Some(Value::List(_) | Value::Map(_)) => None,
+                Some(Value::Null) => Some(String::new()),
+                Some(Value::Bool(value)) => Some(value.to_string()),
+                Some(Value::Number(number)) => Some(Evaluation::Number(*number).sema().to_string()),
+                Some(Value::Text(text)) => Some(text.clone()),
+            },
+            "env" => find(&self.env, tail),
+            "steps" | "needs" => find(&self.outputs, &path),
+            "github" => match tail {
+                "ref_name" => Some(TAG.to_string()),
+                "ref" => Some(format!("refs/tags/{TAG}")),
+                "ref_type" => Some("tag".into()),
+                "repository" => Some(REPOSITORY.to_string()),
+                "repository_owner" => Some(OWNER.to_string()),
+                "event.repository.name" => Some(REPO.to_string()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// GitHub compares the names of properties without their case.
+fn find(values: &BTreeMap<String, String>, name: &str) -> Option<String> {
+    values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+}
+
+/// How long an expression is, up to its `}}`, which may stand inside a text.
+fn end(rest: &str) -> Option<usize> {
+    let mut quoted = false;
+    rest.char_indices().find_map(|(at, c)| {
+        quoted ^= c == '\'';
+        (!quoted && rest[at..].starts_with("}}")).then_some(at)
+    })
+}
+
+/// A value as a literal of an expression.
+fn literal(value: Option<&Value>, text: &str) -> String {
+    match value {
+        Some(Value::Bool(_) | Value::Number(_)) => text.to_owned(),
+        Some(Value::Null) => "null".to_owned(),
+        None | Some(Value::Text(_) | Value::List(_) | Value::Map(_)) => format!("'{}'", text.replace('\'', "''")),
+    }
+}
+
+/// Whether an expression only puts texts together, so that a part may be something that is known later.
+fn only_joins(expression: &Expr<'_>) -> bool {
+    match expression {
+        Expr::Literal(_) | Expr::Context(_) => true,
+        Expr::Call(call) => {
+            matches!(call.func, github_actions_expressions::call::Function::Format)
+                && call.args.iter().all(|argument| only_joins(&argument.inner))
+        }
+        Expr::Star | Expr::Identifier(_) | Expr::Index(_) | Expr::BinExpr(_) | Expr::UnExpr { .. } => false,
+    }
+}
+
+/// Whether a text holds nothing that is known later.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.contains("${{") && !text.contains(ALL)
+}
+
+/// The text as a template of release-actions (`{tag}`, `{version}` …); `Err` with the expression that no template holds.
+pub(super) fn template(text: &str) -> Result<String, String> {
+    if let Some((_, rest)) = text.split_once("${{") {
+        return Err(rest.split("}}").next().unwrap_or_default().trim().to_owned());
+    }
+    let names =
+        [(TAG, "{tag}"), (VERSION, "{version}"), (REPOSITORY, "{repository}"), (OWNER, "{owner}"), (REPO, "{repo}")];
+    Ok(names.iter().fold(text.to_owned(), |text, (mark, name)| text.replace(*mark, name)))
+}
+
+/// GitHub, "Context availability": `jobs.<job_id>.with.<with_id>`, without what these files have no use for.
+const KNOWN: [&str; 3] = ["github", "inputs", "vars"];
+
+/// The text as an input of a called workflow, where no step has run yet; `Err` with what is not known there.
+pub(super) fn input(text: &str) -> Result<String, String> {
+    if text.contains(VERSION) {
+        return Err("the version without its `v`, which no expression can make of the tag".into());
+    }
+    let names = [
+        (TAG, "inputs.tag || github.ref_name"),
+        (REPOSITORY, "github.repository"),
+        (OWNER, "github.repository_owner"),
+        (REPO, "github.event.repository.name"),
+    ];
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("${{") {
+        let expression = after.get(..end(after).unwrap_or(after.len())).unwrap_or_default();
+        let parsed = Expr::parse(expression.trim()).map_err(|_| expression.trim().to_owned())?;
+        for (context, origin) in parsed.contexts() {
+            let head = origin.raw.split(['.', '[']).next().unwrap_or_default().to_ascii_lowercase();
+            let other_input = head == "inputs" && !context.matches("inputs.tag");
+            if !KNOWN.contains(&head.as_str()) || other_input {
+                return Err(format!("`{}`", origin.raw));
+            }
+        }
+        rest = &after[expression.len()..];
+    }
+    Ok(names.iter().fold(text.to_owned(), |text, (mark, name)| text.replace(*mark, &format!("${{{{ {name} }}}}"))))
+}
+
+/// Whether a condition holds for the push of a tag: `None` when that cannot be told. `event`, `reference` and
+/// `reference_type` are what GitHub would say.
+pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str) -> Option<bool> {
+    let source = condition.trim();
+    let source = source.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).map_or(source, str::trim);
+    let expression = Expr::parse(source).ok()?;
+    let kind = if reference.starts_with("refs/tags/") { "tag" } else { "branch" };
+    let name = reference.rsplit('/').next().unwrap_or_default();
+    let (mut filled, mut at) = (String::new(), 0);
+    let mut contexts = expression.contexts();
+    contexts.sort_by_key(|(_, origin)| origin.span.start);
+    for (context, origin) in contexts {
+        let known = match context.as_pattern()?.to_ascii_lowercase().as_str() {
+            "github.event_name" => event.to_owned(),
+            "github.ref" => reference.to_owned(),
+            "github.ref_name" => name.to_owned(),
+            "github.ref_type" => kind.to_owned(),
+            _ => scope.context(context).filter(|text| is_plain(text))?,
+        };
+        filled.push_str(&source[at..origin.span.start]);
+        filled.push_str(&literal(scope.of_matrix(context), &known));
+        at = origin.span.end;
+    }
+    filled.push_str(&source[at..]);
+    // A job or a step that comes to its turn: what went before was well.
+    let filled = filled.replace("success()", "true").replace("!cancelled()", "true").replace("always()", "true");
+    let filled = filled.replace("failure()", "false").replace("cancelled()", "false");
+    Some(Expr::parse(&filled).ok()?.consteval()?.as_boolean())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope() -> Scope {
+        let row = Node::parse("{service: api, n: 8, deep: {name: x}, push: true, list: [1]}").unwrap();
+        let matrix = row.entries().iter().map(|(key, value)| (key.text.clone(), value.clone())).collect();
+        let env = BTreeMap::from([("IMAGE".into(), REPOSITORY.to_string()), ("REGISTRY".into(), "ghcr.io".into())]);
+        let outputs = BTreeMap::from([("steps.v.outputs.version".into(), VERSION.to_string())]);
+        Scope { matrix, env, outputs }
+    }
+
+    #[test]
+    fn what_is_known_is_filled_in_and_the_rest_stays() {
+        for (text, expected) in [
+            ("a ${{ matrix.service }} b", "a api b"),
+            ("${{matrix['service']}}-${{ matrix.n }}", "api-8"),
+            ("${{ matrix.deep.name }}${{ matrix.none }}", "x"),
+            ("${{ env.REGISTRY }}/${{ env.IMAGE }}/${{ matrix.service }}", "ghcr.io/\u{e003}/api"),
+            ("${{ matrix.file || format('deploy/{0}/Dockerfile', matrix.service) }}", "deploy/api/Dockerfile"),
+            ("${{ matrix.service == 'API' && 'yes' || 'no' }}", "yes"),
+            ("${{ format('{0}:{1}', github.repository, steps.v.outputs.version) }}", "\u{e003}:\u{e002}"),
+            ("${{ inputs.tag || github.ref_name }}", "\u{e001}"),
+            ("${{ vars.REGION }}", "${{ vars.REGION }}"),
+            ("${{ vars.X || matrix.service }}", "${{ vars.X || 'api' }}"),
+            ("${{ matrix.list }}", "${{ matrix.list }}"),
+            ("${{ '}}' }}x", "}}x"),
+            ("${{ broken", "${{ broken"),
+            ("${{ a b }}", "${{ a b }}"),
+            // It is not known whether it holds, so nothing is filled in that would make it seem so.
+            ("${{ contains(github.ref_name, '-') }}", "${{ contains(github.ref_name, '-') }}"),
+        ] {
+            assert_eq!(scope().fill(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_template_and_an_input_hold_what_they_can() {
+        let text = scope().fill("${{ github.repository }}/x:${{ steps.v.outputs.version }}");
+        assert_eq!(template(&text).unwrap(), "{repository}/x:{version}");
+        assert!(input(&text).is_err());
+        assert_eq!(template("${{ vars.X }}").unwrap_err(), "vars.X");
+        let text = scope().fill("REF=${{ github.ref_name }} ${{ vars.X }} ${{ github.sha }}");
+        assert_eq!(input(&text).unwrap(), "REF=${{ inputs.tag || github.ref_name }} ${{ vars.X }} ${{ github.sha }}");
+        for text in ["${{ secrets.X }}", "${{ steps.a.outputs.b }}", "${{ inputs.other }}", "${{ matrix.list }}"] {
+            assert!(input(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn conditions_are_known_for_an_event() {
+        let tag = |condition| holds(condition, &scope(), "push", "refs/tags/v1.2.3");
+        assert_eq!(tag("github.event_name != 'pull_request'"), Some(true));
+        assert_eq!(tag("${{ startsWith(github.ref, 'refs/tags/') && matrix.push }}"), Some(true));
+        assert_eq!(tag("github.ref == 'refs/heads/main'"), Some(false));
+        assert_eq!(tag("always() && !cancelled()"), Some(true));
+        assert_eq!(tag("vars.ENABLED"), None);
+        assert_eq!(tag("github.ref_type == 'tag'"), Some(true));
+        assert_eq!(holds("github.ref_type == 'tag'", &scope(), "push", "refs/heads/main"), Some(false));
+    }
+}

@@ -1,0 +1,215 @@
+//! The names that a build gives its image: which one is the service's, and which go beside it.
+
+use super::expression::{TAG, VERSION, input, template};
+
+/// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
+pub(super) const LATEST: char = '\u{e006}';
+/// Whether the tag is no pre-release is known to an expression.
+const LATEST_INPUT: &str = "${{ !contains(inputs.tag || github.ref_name, '-') && 'latest' || '' }}";
+/// What release-actions pushes to when nothing else is said.
+const DEFAULT: &str = "ghcr.io/{repository}/{service}:{version}";
+
+/// An image by its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Names {
+    /// The repository of the main name, as a template, with its host.
+    repository: String,
+    /// `{version}` or `{tag}`, and what stands around it.
+    tag: String,
+    extra: Vec<String>,
+}
+
+/// Sorts the references that a build pushes to; `Err` says which one release-actions cannot write.
+pub(super) fn names(references: &[String]) -> Result<Names, String> {
+    let split = |reference: &String| -> Result<(String, String), String> {
+        let reference = with_host(reference.trim());
+        let slash = reference.rfind('/').unwrap_or(0);
+        match reference[slash..].rfind(':') {
+            Some(colon) => Ok((reference[..slash + colon].to_owned(), reference[slash + colon + 1..].to_owned())),
+            None => Ok((reference, "latest".to_owned())),
+        }
+    };
+    let all = references.iter().map(split).collect::<Result<Vec<_>, _>>()?;
+    let Some(main) = all.iter().position(|(_, tag)| tag.contains([VERSION, TAG])) else {
+        let list = references.join(" ");
+        return Err(format!("no name of the image holds the version: `{}`", shown(&list)));
+    };
+    let (repository, tag) = &all[main];
+    let unknown =
+        |expression: String| format!("`{expression}` in the image's name is known only when the workflow runs");
+    let mut extra = Vec::new();
+    for (other, other_tag) in all.iter().enumerate().filter(|(index, _)| *index != main).map(|(_, name)| name) {
+        if other_tag.contains(LATEST) {
+            if other != repository {
+                return Err(format!("`latest` in `{}` depends on the tag", shown(other)));
+            }
+            extra.push(LATEST_INPUT.to_owned());
+            continue;
+        }
+        // The tag may be known at run time only; the repository must be told apart from it.
+        let tag = if other_tag.contains("${{") {
+            input(other_tag).map_err(unknown)?
+        } else {
+            template(other_tag).map_err(unknown)?
+        };
+        let other = template(other).map_err(unknown)?;
+        let repository = template(repository).map_err(unknown)?;
+        extra.push(if other == repository { tag } else { format!("{other}:{tag}") });
+    }
+    extra.dedup();
+    Ok(Names { repository: template(repository).map_err(unknown)?, tag: template(tag).map_err(unknown)?, extra })
+}
+
+/// A reference as people read it.
+fn shown(text: &str) -> String {
+    template(text).unwrap_or_else(|_| text.to_owned()).replace(LATEST, "latest")
+}
+
+/// Docker Hub's names may leave out its host (distribution/reference: a first part without `.`, `:` or `localhost`).
+fn with_host(reference: &str) -> String {
+    match reference.split_once('/') {
+        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" || host.contains("${{") => {
+            reference.to_owned()
+        }
+        Some(_) => format!("docker.io/{reference}"),
+        None => format!("docker.io/library/{reference}"),
+    }
+}
+
+impl Names {
+    /// The last part of the repository, unless only the repository of the workflow decides it.
+    pub(super) fn last(&self) -> Option<&str> {
+        self.repository.rsplit('/').next().filter(|last| !last.contains('{'))
+    }
+
+    /// The registry.
+    pub(super) fn host(&self) -> &str {
+        self.repository.split('/').next().unwrap_or_default()
+    }
+
+    /// The `image` input for a service; `None` when it is the default.
+    pub(super) fn image(&self, service: &str) -> Option<String> {
+        let image = format!("{}:{}", self.repository, self.tag);
+        (image != DEFAULT.replace("{service}", service)).then_some(image)
+    }
+
+    /// The `extra-tags` input.
+    pub(super) fn extra(&self) -> Option<String> {
+        match self.extra.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            more => Some(format!("{}\n", more.join("\n"))),
+        }
+    }
+
+    /// The image itself, which two services cannot share.
+    pub(super) fn reference(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+}
+
+/// The references of docker/metadata-action (its README, "Customizing"), with the tag `latest` that it adds by itself.
+/// `Err` with what release-actions has no word for.
+pub(super) fn metadata(images: &[String], tags: &[String], flavor: &[String]) -> Result<Vec<String>, String> {
+    let (mut latest, mut prefix, mut suffix) = ("auto", "", "");
+    for line in flavor {
+        match line.split_once('=') {
+            Some(("latest", value)) => latest = value.trim(),
+            Some(("prefix", value)) => prefix = value.trim(),
+            Some(("suffix", value)) => suffix = value.trim(),
+            _ => return Err(format!("`{line}` of `flavor`")),
+        }
+    }
+    if !["auto", "true", "false"].contains(&latest) {
+        return Err(format!("`latest={latest}` of `flavor`"));
+    }
+    let default =
+        ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"].map(str::to_owned);
+    let (mut found, mut automatic) = (Vec::new(), false);
+    for line in if tags.is_empty() { &default[..] } else { tags } {
+        let attributes = line.split(',').filter_map(|part| part.split_once('=')).collect::<Vec<_>>();
+        let get = |name: &str| attributes.iter().find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
+        let kind = get("type").unwrap_or("raw");
+        let known = ["type", "event", "pattern", "value", "enable", "prefix", "suffix", "priority", "format"];
+        if let Some((key, _)) = attributes.iter().find(|(key, _)| !known.contains(&key.trim())) {
+            return Err(format!("`{key}` of `{line}`"));
+        }
+        match get("enable") {
+            None | Some("true") => {}
+            Some("false") => continue,
+            Some(_) => return Err(format!("`enable` of `{line}`")),
+        }
+        let tag = match (kind, get("event").unwrap_or_default(), get("pattern").unwrap_or_default()) {
+            // These never come with the push of a tag.
+            ("ref", "branch" | "pr", _) | ("schedule" | "edge", ..) => continue,
+            ("ref", "tag", _) | ("semver", _, "{{raw}}") => TAG.to_string(),
+            ("semver", _, "{{version}}") if get("value").is_none() => VERSION.to_string(),
+            ("sha", ..) if get("format") == Some("long") => "${{ github.sha }}".to_owned(),
+            ("raw", ..) => get("value").unwrap_or(line.as_str()).to_owned(),
+            _ => return Err(format!("`{line}`")),
+        };
+        automatic |= matches!(kind, "ref" | "semver");
+        let sha = if kind == "sha" { "sha-" } else { prefix };
+        found.push(format!("{}{tag}{}", get("prefix").unwrap_or(sha), get("suffix").unwrap_or(suffix)));
+    }
+    match latest {
+        "true" => found.push("latest".into()),
+        "auto" if automatic => found.push(LATEST.to_string()),
+        _ => {}
+    }
+    Ok(images.iter().flat_map(|image| found.iter().map(move |tag| format!("{image}:{tag}"))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(references: &[&str]) -> Result<(Option<String>, Option<String>), String> {
+        let fill = |text: &&str| text.replace("{tag}", &TAG.to_string()).replace("{version}", &VERSION.to_string());
+        let references = references.iter().map(fill).collect::<Vec<_>>();
+        names(&references).map(|names| (names.image("api"), names.extra()))
+    }
+
+    #[test]
+    fn the_name_with_the_version_is_the_main_one() {
+        let some = |text: &str| Some(text.to_owned());
+        for (references, expected) in [
+            (
+                vec!["ghcr.io/acme/api:latest", "ghcr.io/acme/api:{version}"],
+                (some("ghcr.io/acme/api:{version}"), some("latest")),
+            ),
+            (vec!["acme/api:{tag}"], (some("docker.io/acme/api:{tag}"), None)),
+            (vec!["localhost:5000/a/api:{tag}-x"], (some("localhost:5000/a/api:{tag}-x"), None)),
+            (
+                vec!["ghcr.io/a/api:{tag}", "docker.io/a/api:{tag}", "ghcr.io/a/api:sha-${{ github.sha }}"],
+                (some("ghcr.io/a/api:{tag}"), some("docker.io/a/api:{tag}\nsha-${{ github.sha }}\n")),
+            ),
+        ] {
+            assert_eq!(read(&references).unwrap(), expected, "{references:?}");
+        }
+        assert!(read(&["acme/api:latest"]).unwrap_err().contains("no name of the image holds the version"));
+        assert!(read(&["${{ secrets.U }}/api:{tag}"]).unwrap_err().contains("secrets.U"));
+    }
+
+    #[test]
+    fn metadata_is_what_its_readme_says() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let read = |tags: &str, flavor: &str| {
+            let references = metadata(&["i".into()], &lines(tags), &lines(flavor))?;
+            Ok::<_, String>(references.iter().map(|text| shown(text)).collect::<Vec<_>>())
+        };
+        assert_eq!(read("type=semver,pattern={{version}}", "").unwrap(), ["i:{version}", "i:latest"]);
+        assert_eq!(read("type=semver,pattern={{version}}", "latest=false").unwrap(), ["i:{version}"]);
+        assert_eq!(read("", "").unwrap(), ["i:{tag}", "i:latest"]);
+        assert_eq!(read("type=raw,value=x\ntype=ref,event=branch", "suffix=-y").unwrap(), ["i:x-y"]);
+        for tags in [
+            "type=semver,pattern={{major}}.{{minor}}",
+            "type=sha",
+            "type=raw,value=x,enable=${{ a }}",
+            "type=match,pattern=x",
+        ] {
+            assert!(read(tags, "").is_err(), "{tags}");
+        }
+        assert!(read("", "onlatest=true").is_err());
+    }
+}

@@ -1,0 +1,311 @@
+//! One big release workflow, read as data and written anew as a pipeline for each service. What cannot be said in the new
+//! files is refused where it stands, and nothing is written then.
+
+mod build;
+mod expression;
+mod image;
+mod matrix;
+mod release;
+mod remark;
+mod shell;
+
+use std::collections::BTreeSet;
+
+use crate::check::check;
+use crate::pipeline::{Input, NOTES, Notes, Pipelines, Service, Source};
+use crate::repository::{FileError, Repository};
+use crate::workflow::Workflow;
+use crate::yaml::{Node, Position, Text};
+use build::Known;
+use expression::Scope;
+use release::Release;
+pub use remark::Remark;
+use remark::Remarks;
+
+/// What becomes of a repository.
+#[derive(Debug)]
+pub struct Migration {
+    /// The repository with the changes; `None` when something was refused.
+    pub changed: Option<Repository>,
+    /// What was said about the old workflow, by place.
+    pub remarks: Vec<Remark>,
+}
+
+/// The tags that start the new files when the old one took all that begin with `v`: full versions and pre-releases, and
+/// not the moving `v1`.
+const VERSIONS: [&str; 2] = ["v[0-9]+.[0-9]+.[0-9]+", "v[0-9]+.[0-9]+.[0-9]+-*"];
+/// How a release and a branch look to a condition.
+const A_TAG: &str = "refs/tags/v1.2.3";
+const A_CANDIDATE: &str = "refs/tags/v1.2.3-rc.1";
+
+/// Reads the workflow at `path` and proposes the new files.
+pub fn migrate(repository: &Repository, path: &str, source: &Source) -> Result<Migration, FileError> {
+    let mut remarks = Remarks::default();
+    let text =
+        repository.read(path)?.ok_or_else(|| FileError::Io(path.to_owned(), std::io::ErrorKind::NotFound.into()))?;
+    let changed = match Workflow::parse(path, &text) {
+        Ok(workflow) => read(repository, &workflow, &mut remarks)
+            .filter(|_| !remarks.is_refused())
+            .map(|plan| write(repository, path, source, &plan, &mut remarks))
+            .transpose()?
+            .flatten(),
+        Err(error) => {
+            remarks.refuse(error.at, error.message, "make it a workflow that GitHub can read");
+            None
+        }
+    };
+    Ok(Migration { changed, remarks: remarks.finish() })
+}
+
+/// What the new files say.
+struct Plan {
+    tags: Vec<String>,
+    services: Vec<Service>,
+    notes: Notes,
+}
+
+fn read(repository: &Repository, workflow: &Workflow, remarks: &mut Remarks) -> Option<Plan> {
+    let tags = triggers(workflow, remarks);
+    let mut scope = Scope::default();
+    build::environment(&workflow.root, &mut scope);
+    for (key, value) in workflow.root.entries() {
+        match key.text.as_str() {
+            "name" | "run-name" | "on" | "jobs" | "env" | "defaults" => {}
+            "permissions" => build::permissions(value, remarks),
+            "concurrency" => {
+                remarks.note(key.at, "`concurrency` changes", "one run for each service and tag goes at a time");
+            }
+            other => remarks.refuse(key.at, format!("`{other}` has no place in the new files"), "take it away"),
+        }
+    }
+    let (mut found, mut release) = (Vec::new(), None::<Release>);
+    let builders = workflow.jobs().iter().filter(|(_, job)| build::builds(job)).map(|(id, _)| id.text.as_str());
+    let builders = builders.collect::<BTreeSet<_>>();
+    // Jobs that only work out the version come first, wherever they stand.
+    let mut jobs = workflow.jobs().iter().collect::<Vec<_>>();
+    jobs.sort_by_key(|(_, job)| build::builds(job) || release::releases(job));
+    for (id, job) in jobs {
+        needs(id, job, &builders, remarks);
+        if let Some(uses) = job.get("uses") {
+            let help = "migrate reads steps: write the steps here, or migrate the called workflow's callers by hand";
+            remarks.refuse(uses.at, format!("`{}` calls another workflow", id.text), help);
+        } else if build::builds(job) {
+            if !release::releases(job) {
+                elsewhere(workflow, id, job, &scope, remarks);
+            }
+            let known = Known { repository, scope: &scope };
+            found.extend(build::read(&known, id, job, &mut release, remarks));
+        } else if release::releases(job) {
+            release::read(&scope, id, job, &mut release, remarks);
+        } else {
+            version(id, job, &mut scope, remarks);
+        }
+    }
+    if found.is_empty() {
+        if !remarks.is_refused() {
+            remarks.refuse(
+                Position::START,
+                "it builds and pushes no image",
+                "name the workflow that releases your services",
+            );
+        }
+        return None;
+    }
+    distinct(&found, remarks);
+    let mut inputs = release.map(Release::inputs).unwrap_or_default();
+    let logins = found.iter().flat_map(|found| found.logins.clone()).collect::<BTreeSet<_>>();
+    if !logins.is_empty() {
+        inputs.push(Input::new("registry-auth", build::lines(&logins)));
+    }
+    let services = found.into_iter().map(|found| found.service).collect();
+    Some(Plan { tags, services, notes: Notes { inputs } })
+}
+
+/// What starts it: the patterns for tags. Everything else is said.
+fn triggers(workflow: &Workflow, remarks: &mut Remarks) -> Vec<String> {
+    let on = workflow.root.entry("on");
+    let at = on.map_or(Position::START, |(key, _)| key.at);
+    let names = on.map(|(_, on)| match on.texts() {
+        words if !words.is_empty() => words,
+        _ => on.entries().iter().map(|(key, _)| key.clone()).collect(),
+    });
+    for event in names.unwrap_or_default() {
+        match event.text.as_str() {
+            "push" | "workflow_dispatch" => {}
+            "pull_request" => {
+                remarks.note(event.at, "pull requests start ci-<service>.yml", "they build and push nothing");
+            }
+            other => {
+                let help =
+                    "the new files start with the push of a tag; move what else it is for to a workflow of its own";
+                remarks.refuse(event.at, format!("it starts with `{other}`"), help);
+            }
+        }
+    }
+    for key in ["branches", "branches-ignore", "tags-ignore"] {
+        if let Some((key, _)) = workflow.event("push").and_then(|push| push.entry(key)) {
+            if key.text == "branches" {
+                remarks.note(
+                    key.at,
+                    "pushes to branches start ci-<service>.yml",
+                    "they build on main, warm the cache and push nothing",
+                );
+            } else {
+                remarks.refuse(
+                    key.at,
+                    format!("`{}` cannot be written", key.text),
+                    "write the tags to build as `tags`",
+                );
+            }
+        }
+    }
+    let Some((place, tags)) = workflow.tags().filter(|(_, tags)| !tags.is_empty()) else {
+        let help = "the new files start with the push of a tag: write `on.push.tags`";
+        remarks.refuse(at, "no tag starts it", help);
+        return Vec::new();
+    };
+    if tags == ["v*"] || tags == ["v**"] {
+        let help = "else the moving tags `v1` and `v1.2` would start them too";
+        remarks.note(place, "the new files start with full versions alone: `v1.2.3` and `v1.2.3-rc.1`", help);
+        return VERSIONS.map(str::to_owned).to_vec();
+    }
+    tags
+}
+
+/// The order of jobs that cannot be kept.
+fn needs(id: &Text, job: &Node, builders: &BTreeSet<&str>, remarks: &mut Remarks) {
+    if !build::builds(job) {
+        return;
+    }
+    for need in job.get("needs").map(Node::texts).unwrap_or_default() {
+        if builders.contains(need.text.as_str()) {
+            let help = "services build at the same time: let the Dockerfile build what it needs, or pin it by a digest";
+            remarks.refuse(
+                need.at,
+                format!("`{}` waits for `{}`, which builds another image", id.text, need.text),
+                help,
+            );
+        }
+    }
+}
+
+/// A build that a branch or a pull request pushes has no place: the new files push for tags alone.
+fn elsewhere(workflow: &Workflow, id: &Text, job: &Node, scope: &Scope, remarks: &mut Remarks) {
+    let branches = workflow.event("push").and_then(|push| push.get("branches")).is_some();
+    let events =
+        [("push", "refs/heads/main", branches), ("pull_request", "refs/pull/1/merge", workflow.is_on("pull_request"))];
+    for (event, reference, _) in events.into_iter().filter(|(_, _, on)| *on) {
+        let holds = |node: Option<&Node>| {
+            let text = node.and_then(Node::text)?;
+            expression::holds(&text, scope, event, reference)
+        };
+        let runs = job.get("if").is_none() || holds(job.get("if")) != Some(false);
+        for step in job.get("steps").map(Node::items).unwrap_or_default() {
+            let Some(push) = step.at_path(&["with", "push"]) else { continue };
+            let runs = runs && (step.get("if").is_none() || holds(step.get("if")) != Some(false));
+            if runs && action(step).as_deref() == Some("docker/build-push-action") && holds(Some(push)) != Some(false) {
+                let help =
+                    "the new files push for tags alone: move what a branch publishes to a workflow of its own first";
+                remarks.refuse(push.at, format!("`{}` pushes for `{event}` of a branch too", id.text), help);
+            }
+        }
+    }
+}
+
+/// A job that only works out the version: its outputs are known to those after it.
+fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
+    let mut own = scope.clone();
+    build::environment(job, &mut own);
+    let mut plain = job.get("steps").is_some();
+    for step in job.get("steps").map(Node::items).unwrap_or_default() {
+        let commands = step.get("run").map(|run| shell::commands(run, &own));
+        match (action(step).as_deref(), commands) {
+            (Some("actions/checkout"), None) => {}
+            (None, Some(Ok(commands))) => {
+                let step = step.get("id").and_then(Node::text).unwrap_or_default();
+                for command in commands {
+                    match command.words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                        ["echo", value] => build::output(&mut own, &step, value, command.appends.as_deref()),
+                        ["set" | "echo", ..] => {}
+                        _ => plain = false,
+                    }
+                }
+            }
+            _ => plain = false,
+        }
+    }
+    if !plain {
+        let help =
+            "move it to a workflow of its own first, on the tag or on `release: published`; checks belong to branches";
+        remarks.refuse(id.at, format!("the job `{}` neither builds an image nor makes the release", id.text), help);
+        return;
+    }
+    for (name, value) in job.get("outputs").map(Node::entries).unwrap_or_default() {
+        let value = own.fill(&value.text().unwrap_or_default());
+        scope.outputs.insert(format!("needs.{}.outputs.{}", id.text, name.text), value);
+    }
+}
+
+/// Every service has a name, a file and an image of its own.
+fn distinct(found: &[build::Found], remarks: &mut Remarks) {
+    for (index, one) in found.iter().enumerate() {
+        let before = &found[..index];
+        if let Some(other) = before.iter().find(|other| other.names.reference() == one.names.reference()) {
+            let help = "one service is one image: name all its platforms in `platforms`, and build it once";
+            let reference = one.names.reference();
+            remarks.refuse(one.at, format!("`{reference}` is built at line {} too", other.at.line), help);
+        } else if before.iter().any(|other| other.service.slug() == one.service.slug()) {
+            let help = "give each service a name of its own";
+            remarks.refuse(one.at, format!("two services have the name `{}`", one.service.slug()), help);
+        }
+    }
+}
+
+/// Proposes the files, unless one is there already or they would not fit.
+fn write(
+    repository: &Repository,
+    path: &str,
+    source: &Source,
+    plan: &Plan,
+    remarks: &mut Remarks,
+) -> Result<Option<Repository>, FileError> {
+    let pipelines = Pipelines { source: source.clone(), tags: plan.tags.clone() };
+    let mut changed = repository.clone();
+    changed.rename(path, &format!("{path}.archived"))?;
+    let mut files = vec![(NOTES.to_owned(), pipelines.notes(&plan.services, &plan.notes))];
+    for service in &plan.services {
+        files.push((service.release_path(), pipelines.release(service)));
+        files.push((service.ci_path(), pipelines.ci(service)));
+    }
+    for (file, text) in files {
+        if repository.has_file(&file) && file != path {
+            remarks.refuse(Position::START, format!("`{file}` is there already"), "move it away first");
+        }
+        changed.write(&file, text);
+    }
+    if repository.has_file(&format!("{path}.archived")) {
+        remarks.refuse(Position::START, format!("`{path}.archived` is there already"), "move it away first");
+    }
+    if remarks.is_refused() {
+        return Ok(None);
+    }
+    // The last look: what was there before and does not fit is the reader's, what is new must.
+    let before = check(repository)?;
+    for finding in check(&changed)?.into_iter().filter(|finding| !before.contains(finding)) {
+        remarks.refuse(Position::START, format!("the new files would not fit: {}", finding.message), finding.help);
+    }
+    Ok((!remarks.is_refused()).then_some(changed))
+}
+
+/// The action of a step, without its version, in lower case: GitHub's names have none.
+fn action(step: &Node) -> Option<String> {
+    let uses = step.get("uses")?.text()?;
+    Some(uses.split_once('@').map_or(uses.as_str(), |(name, _)| name).to_ascii_lowercase())
+}
+
+/// Whether a condition holds for a release, which it must for every one of them or for none.
+fn step_runs(scope: &Scope, condition: &Node) -> Option<bool> {
+    let text = condition.text()?;
+    let holds = |reference| expression::holds(&text, scope, "push", reference);
+    holds(A_TAG).filter(|_| holds(A_TAG) == holds(A_CANDIDATE))
+}

@@ -1,0 +1,318 @@
+//! The job or step that makes the GitHub release, as inputs of wait-and-release.
+
+use super::action as action_name;
+use super::build::{checkout, environment, output, permissions, with};
+use super::expression::{self, Scope};
+use super::remark::Remarks;
+use super::{shell, step_runs};
+use crate::pipeline::Input;
+use crate::yaml::{Node, Position, Text};
+
+/// The release as the old workflow makes it.
+#[derive(Debug, Default)]
+pub(super) struct Release {
+    pub(super) inputs: Vec<Input>,
+    /// Whether it asks for a changelog.
+    changelog: bool,
+}
+
+impl Release {
+    /// The inputs of wait-and-release that are not their defaults.
+    pub(super) fn inputs(mut self) -> Vec<Input> {
+        if !self.changelog && !self.inputs.iter().any(|input| input.key == "changelog") {
+            self.inputs.push(Input::new("changelog", "none"));
+        }
+        self.inputs
+    }
+}
+
+/// The actions that make a release.
+const RELEASES: [&str; 3] = ["softprops/action-gh-release", "ncipollo/release-action", "actions/create-release"];
+/// The actions that write a changelog for it.
+const CHANGELOGS: [&str; 4] = [
+    "mikepenz/release-changelog-builder-action",
+    "metcalfc/changelog-generator",
+    "orhun/git-cliff-action",
+    "requarks/changelog-action",
+];
+
+pub(super) fn is_release(action: &str) -> bool {
+    RELEASES.contains(&action)
+}
+
+/// Whether a job makes the release.
+pub(super) fn releases(job: &Node) -> bool {
+    let steps = job.get("steps").map(Node::items).unwrap_or_default();
+    steps.iter().any(|step| {
+        let run = step.get("run").and_then(Node::text).unwrap_or_default();
+        action_name(step).is_some_and(|name| is_release(&name)) || run.contains("gh release create")
+    })
+}
+
+/// Reads a job that makes the release.
+pub(super) fn read(scope: &Scope, id: &Text, job: &Node, release: &mut Option<Release>, remarks: &mut Remarks) {
+    let mut scope = scope.clone();
+    environment(job, &mut scope);
+    for (key, value) in job.entries() {
+        match key.text.as_str() {
+            "name" | "needs" | "steps" | "runs-on" | "timeout-minutes" | "env" | "outputs" => {}
+            "permissions" => permissions(value, remarks),
+            "concurrency" => {
+                remarks.note(
+                    key.at,
+                    format!("`concurrency` of `{}` changes", id.text),
+                    "one run for each tag goes at a time",
+                );
+            }
+            "if" if step_runs(&scope, value) == Some(true) => {}
+            other => {
+                let help = "move what it is for to a workflow of its own, on `release: published`";
+                remarks.refuse(key.at, format!("`{other}` of `{}` has no place in release-notes.yml", id.text), help);
+            }
+        }
+    }
+    for step in job.get("steps").map(Node::items).unwrap_or_default() {
+        if let Some((key, value)) = step.entry("if")
+            && step_runs(&scope, value) != Some(true)
+        {
+            remarks.refuse(
+                key.at,
+                "whether this step runs is known only when the workflow runs",
+                "take the condition away",
+            );
+        }
+        let name = action_name(step).unwrap_or_default();
+        let at = step.get("uses").map_or(step.at, |uses| uses.at);
+        if let Some(run) = step.get("run") {
+            script(step, run, &mut scope, release, remarks);
+        } else if name == "actions/checkout" {
+            checkout(step, &scope, remarks);
+        } else if is_release(&name) {
+            let mut scope = scope.clone();
+            environment(step, &mut scope);
+            action(&name, step, &scope, release, remarks);
+        } else if CHANGELOGS.contains(&name.as_str()) {
+            remarks.note(at, format!("{name} is left out"), GENERATED);
+            let id = step.get("id").and_then(Node::text).unwrap_or_default();
+            scope.env.insert(format!("changelog of {id}"), id);
+        } else {
+            let help = "move it to a workflow of its own, on `release: published`";
+            remarks.refuse(at, format!("{name} has no place in release-notes.yml"), help);
+        }
+    }
+}
+
+const GENERATED: &str =
+    "the release holds GitHub's generated notes, or a section of a Keep-a-Changelog file (`changelog`)";
+
+fn script(step: &Node, run: &Node, scope: &mut Scope, release: &mut Option<Release>, remarks: &mut Remarks) {
+    let id = step.get("id").and_then(Node::text).unwrap_or_default();
+    let text = run.text().unwrap_or_default();
+    if !text.contains("gh release")
+        && (text.contains("git log") || text.contains("git-cliff") || text.contains("git shortlog"))
+    {
+        remarks.note(run.at, "this changelog is left out", GENERATED);
+        scope.env.insert(format!("changelog of {id}"), id);
+        return;
+    }
+    match shell::commands(run, scope) {
+        Ok(commands) => {
+            for shell in commands {
+                let words = shell.words.iter().map(String::as_str).collect::<Vec<_>>();
+                match words.as_slice() {
+                    ["set" | "true" | ":", ..] => {}
+                    ["echo", value] => output(scope, &id, value, shell.appends.as_deref()),
+                    ["echo", ..] if shell.appends.is_none() => {}
+                    ["gh", "release", "create", rest @ ..] => command(shell.at, rest, release, remarks),
+                    other => {
+                        let name = other.iter().take(3).copied().collect::<Vec<_>>().join(" ");
+                        let help = "move it to a workflow of its own, on `release: published`";
+                        remarks.refuse(shell.at, format!("`{name}` has no place in release-notes.yml"), help);
+                    }
+                }
+            }
+        }
+        Err((at, message)) => {
+            remarks.refuse(at, message, "write it plainly, or move it to a workflow of its own first");
+        }
+    }
+}
+
+/// Reads a step of one of the release actions.
+pub(super) fn action(name: &str, step: &Node, scope: &Scope, release: &mut Option<Release>, remarks: &mut Remarks) {
+    let mut made = Made { release: Release::default(), remarks };
+    for (key, value) in with(step) {
+        let text = value.text().unwrap_or_default();
+        let filled = scope.fill(&text);
+        match key.text.as_str() {
+            "tag_name" | "tag" => made.tag(value.at, &filled),
+            "name" | "release_name" => made.title(value.at, &filled),
+            "body" => made.body(value.at, &filled, scope),
+            "body_path" | "bodyFile" => made.file(value.at, &filled),
+            "generate_release_notes" | "generateReleaseNotes" => made.release.changelog |= filled == "true",
+            "draft" => made.flag("draft", value.at, &filled, "false"),
+            "prerelease" => made.prerelease(value.at, &filled),
+            "make_latest" | "makeLatest" => made.latest(value.at, &filled),
+            "token" | "github_token" | "repo_token" => made.token(value.at, &filled),
+            "allowUpdates"
+            | "omitBodyDuringUpdate"
+            | "omitNameDuringUpdate"
+            | "skipIfReleaseExists"
+            | "replacesArtifacts"
+            | "append_body"
+            | "fail_on_unmatched_files"
+            | "artifactErrorsFailBuild"
+            | "removeArtifacts" => {}
+            "files" | "artifacts" | "artifact" => {
+                let help = "attach files in a workflow of your own, on `release: published`";
+                made.remarks.refuse(key.at, format!("`{}` of {name} has no place", key.text), help);
+            }
+            other => made.remarks.refuse(key.at, format!("`{other}` of {name} has no place"), "take it away"),
+        }
+    }
+    let at = step.get("uses").map_or(step.at, |uses| uses.at);
+    one(at, made.release, release, remarks);
+}
+
+/// Reads `gh release create` and what follows it.
+pub(super) fn command(at: Position, words: &[&str], release: &mut Option<Release>, remarks: &mut Remarks) {
+    let mut made = Made { release: Release::default(), remarks };
+    let (mut words, mut tagged) = (words.iter().copied(), false);
+    while let Some(word) = words.next() {
+        let (flag, glued) = match word.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
+            _ => (word, None),
+        };
+        let mut value = || glued.or_else(|| words.next()).unwrap_or_default();
+        match flag {
+            "--title" | "-t" => made.title(at, value()),
+            "--notes" | "-n" => made.body(at, value(), &Scope::default()),
+            "--notes-file" | "-F" => made.file(at, value()),
+            "--generate-notes" => made.release.changelog = true,
+            "--draft" | "-d" => made.flag("draft", at, glued.unwrap_or("true"), "false"),
+            "--prerelease" | "-p" => made.prerelease(at, glued.unwrap_or("true")),
+            "--latest" => made.latest(at, glued.unwrap_or("true")),
+            "--verify-tag" => {}
+            "--repo" | "-R" => drop(value()),
+            flag if flag.starts_with('-') => {
+                made.remarks.refuse(at, format!("`{flag}` of `gh release create` has no place"), "take it away");
+            }
+            tag if !tagged => {
+                tagged = true;
+                made.tag(at, tag);
+            }
+            file => {
+                let help = "attach files in a workflow of your own, on `release: published`";
+                made.remarks.refuse(at, format!("the file `{file}` of `gh release create` has no place"), help);
+            }
+        }
+    }
+    one(at, made.release, release, remarks);
+}
+
+/// There is one release.
+fn one(at: Position, made: Release, release: &mut Option<Release>, remarks: &mut Remarks) {
+    match release {
+        Some(known) if known.inputs != made.inputs => {
+            remarks.refuse(at, "a second step makes a release", "let one step make it");
+        }
+        _ => *release = Some(made),
+    }
+}
+
+struct Made<'a> {
+    release: Release,
+    remarks: &'a mut Remarks,
+}
+
+impl Made<'_> {
+    fn set(&mut self, key: &'static str, value: &str) {
+        self.release.inputs.push(Input::new(key, value));
+    }
+
+    fn unknown(&mut self, at: Position, what: &str, text: &str) {
+        let shown = expression::template(text).unwrap_or_else(|_| text.to_owned());
+        let message = format!("the {what} `{}` is known only when the workflow runs", shown.trim());
+        self.remarks.refuse(at, message, "write it as a text, or take it away");
+    }
+
+    fn tag(&mut self, at: Position, filled: &str) {
+        if !matches!(expression::template(filled).as_deref(), Ok("{tag}" | "refs/tags/{tag}" | "v{version}")) {
+            self.unknown(at, "tag of the release", filled);
+        }
+    }
+
+    fn title(&mut self, at: Position, filled: &str) {
+        match expression::template(filled) {
+            Ok(title) if title == "{tag}" || title.is_empty() => {}
+            Ok(title) => self.set("name", &title),
+            Err(_) => self.unknown(at, "title", filled),
+        }
+    }
+
+    fn body(&mut self, at: Position, filled: &str, scope: &Scope) {
+        if filled.trim().is_empty() {
+            return;
+        }
+        let from_changelog = filled.trim().strip_prefix("${{ steps.").and_then(|rest| rest.split('.').next());
+        if from_changelog.is_some_and(|id| scope.env.contains_key(&format!("changelog of {id}")))
+            && filled.trim().ends_with("}}")
+        {
+            self.release.changelog = true;
+            return;
+        }
+        match expression::input(filled) {
+            Ok(text) if text.contains('\n') => self.set("notes", &format!("{}\n", text.trim())),
+            Ok(text) => self.set("notes", text.trim()),
+            Err(_) => self.unknown(at, "text of the release", filled),
+        }
+    }
+
+    fn file(&mut self, at: Position, filled: &str) {
+        let name = filled.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        if !filled.contains("${{") && expression::is_plain(filled) && name.starts_with("changelog") {
+            self.set("changelog", filled.trim_start_matches("./"));
+            let help = "the file must have the form of Keep a Changelog";
+            self.remarks.note(
+                at,
+                format!("of `{filled}` the section of the version is taken, not the whole file"),
+                help,
+            );
+        } else {
+            self.unknown(at, "file with the text", filled);
+        }
+    }
+
+    fn flag(&mut self, key: &'static str, at: Position, filled: &str, default: &str) {
+        match filled {
+            text if text == default => {}
+            "true" | "false" => self.set(key, filled),
+            _ => self.unknown(at, key, filled),
+        }
+    }
+
+    fn prerelease(&mut self, at: Position, filled: &str) {
+        if filled.contains("${{") && (filled.contains("contains(") || filled.contains("startsWith(")) {
+            self.remarks.note(at, "`prerelease` is decided by the version", "`v1.2.3-rc.1` is one, `v1.2.3` is not");
+        } else {
+            // `false` is also what these actions say of a release candidate; by semver it is one.
+            self.flag("prerelease", at, filled, "false");
+        }
+    }
+
+    fn latest(&mut self, at: Position, filled: &str) {
+        if !["legacy", "auto"].contains(&filled) {
+            self.flag("make-latest", at, filled, "true");
+        }
+    }
+
+    fn token(&mut self, at: Position, filled: &str) {
+        if ["${{ secrets.GITHUB_TOKEN }}", "${{ github.token }}"].contains(&filled.trim()) {
+            return;
+        }
+        match filled.trim().strip_prefix("${{ secrets.") {
+            Some(_) => self.set("token", filled.trim()),
+            None => self.unknown(at, "token", "…"),
+        }
+    }
+}

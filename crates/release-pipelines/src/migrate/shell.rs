@@ -1,0 +1,288 @@
+//! A script of a `run:`, as far as it is plain: commands and words with known variables. Anything else is refused with
+//! its line, as only a shell knows what it means.
+
+use std::collections::BTreeMap;
+
+use super::expression::{OWNER, REPOSITORY, Scope, TAG, VERSION};
+use crate::yaml::{Node, Position};
+
+/// One command of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Command {
+    pub(super) at: Position,
+    /// Its words, with every variable filled in.
+    pub(super) words: Vec<String>,
+    /// `>> FILE`, such as `$GITHUB_OUTPUT`.
+    pub(super) appends: Option<String>,
+    /// What is piped into it by `echo`.
+    pub(super) input: Option<String>,
+}
+
+/// The commands of a script.
+pub(super) fn commands(script: &Node, scope: &Scope) -> Result<Vec<Command>, (Position, String)> {
+    let text = scope.fill(&script.text().unwrap_or_default());
+    let mut expressions = Vec::new();
+    let text = hide(&text, &mut expressions);
+    let mut shell = Shell::new(scope);
+    let (mut commands, mut lines) = (Vec::new(), text.lines().enumerate());
+    while let Some((index, line)) = lines.next() {
+        let at = script.line(index);
+        let mut joined = line.to_owned();
+        while joined.ends_with('\\') {
+            joined.pop();
+            joined.push_str(lines.next().map_or("", |(_, next)| next));
+        }
+        if joined.trim().is_empty() || joined.trim_start().starts_with('#') {
+            continue;
+        }
+        let parts = split(&joined).map_err(|what| (at, format!("`{what}` is more shell than can be read here")))?;
+        for part in parts {
+            let show = |text: &str| reveal(text, &expressions);
+            if let Some(mut command) = shell.read(at, &part).map_err(|message| (at, show(&message)))? {
+                command.words.iter_mut().for_each(|word| *word = show(word));
+                command.input = command.input.as_deref().map(show);
+                commands.push(command);
+            }
+        }
+    }
+    Ok(commands)
+}
+
+/// Puts a mark in place of each expression that is left, so that the shell's rules do not read it.
+fn hide(text: &str, expressions: &mut Vec<String>) -> String {
+    let (mut hidden, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once("${{") {
+        let Some((expression, after)) = after.split_once("}}") else { break };
+        hidden.push_str(before);
+        hidden.extend(["\u{e010}", &expressions.len().to_string(), "\u{e011}"]);
+        expressions.push(format!("${{{{{expression}}}}}"));
+        rest = after;
+    }
+    hidden + rest
+}
+
+fn reveal(text: &str, expressions: &[String]) -> String {
+    let each = expressions.iter().enumerate();
+    each.fold(text.to_owned(), |text, (index, expression)| {
+        text.replace(&format!("\u{e010}{index}\u{e011}"), expression)
+    })
+}
+
+/// A command as it is written.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Part {
+    text: String,
+    appends: Option<String>,
+    /// It gets what this command prints.
+    before: Option<String>,
+}
+
+/// Splits a line at `&&`, `;`, `|` and `>>`; `Err` names what is not plain.
+fn split(line: &str) -> Result<Vec<Part>, String> {
+    let (mut parts, mut part, mut quote) = (Vec::new(), Part::default(), None);
+    let mut appending = false;
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied();
+        let special = match (quote, c) {
+            (Some(open), _) if c == open => {
+                quote = None;
+                None
+            }
+            (Some('\''), _) => None,
+            (_, '`') => return Err("`…`".replace('`', "'")),
+            (_, '$') if next == Some('(') => return Err("$(…)".into()),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                None
+            }
+            (None, '#') if part.text.ends_with(' ') => break,
+            (None, '&' | '|' | '>' | ';' | '<' | '(' | ')') => Some(c),
+            (Some(_) | None, _) => None,
+        };
+        match (special, next) {
+            (None, _) => match (&mut part.appends, appending) {
+                (Some(file), true) => file.push(c),
+                _ => part.text.push(c),
+            },
+            (Some('>'), Some('>')) => {
+                chars.next();
+                part.appends = Some(String::new());
+                appending = true;
+            }
+            (Some('&'), Some('&')) => {
+                chars.next();
+                parts.push(std::mem::take(&mut part));
+                appending = false;
+            }
+            (Some(';'), _) => {
+                parts.push(std::mem::take(&mut part));
+                appending = false;
+            }
+            (Some('|'), other) if other != Some('|') => {
+                part = Part { before: Some(part.text), ..Part::default() };
+            }
+            (Some(other), _) => return Err(other.to_string()),
+        }
+    }
+    parts.push(part);
+    parts.retain(|part| !part.text.trim().is_empty());
+    Ok(parts)
+}
+
+struct Shell<'a> {
+    scope: &'a Scope,
+    variables: BTreeMap<String, String>,
+}
+
+impl<'a> Shell<'a> {
+    fn new(scope: &'a Scope) -> Self {
+        // GitHub, "Default environment variables".
+        let known = [
+            ("GITHUB_REF_NAME", TAG.to_string()),
+            ("GITHUB_REF", format!("refs/tags/{TAG}")),
+            ("GITHUB_REPOSITORY", REPOSITORY.to_string()),
+            ("GITHUB_REPOSITORY_OWNER", OWNER.to_string()),
+            ("GITHUB_SHA", "${{ github.sha }}".to_owned()),
+            ("GITHUB_ACTOR", "${{ github.actor }}".to_owned()),
+            ("GITHUB_OUTPUT", "$GITHUB_OUTPUT".to_owned()),
+            ("GITHUB_ENV", "$GITHUB_ENV".to_owned()),
+            ("GITHUB_STEP_SUMMARY", "$GITHUB_STEP_SUMMARY".to_owned()),
+        ];
+        Self { scope, variables: known.map(|(name, value)| (name.to_owned(), value)).into() }
+    }
+
+    /// A command with its words; `None` for one that only sets a variable.
+    fn read(&mut self, at: Position, part: &Part) -> Result<Option<Command>, String> {
+        let words = |text: &str| -> Result<Vec<String>, String> {
+            let words = shlex::split(text).ok_or_else(|| format!("`{}` has a quote without its end", text.trim()))?;
+            words.iter().map(|word| self.expand(word)).collect()
+        };
+        let mut list = words(&part.text)?;
+        let appends = part.appends.as_deref().map(words).transpose()?.map(|words| words.concat());
+        let input = match &part.before {
+            None => None,
+            Some(before) => match words(before)?.as_slice() {
+                [echo, value] if echo == "echo" => Some(value.clone()),
+                [print, form, value] if print == "printf" && form.starts_with("%s") => Some(value.clone()),
+                _ => return Err(format!("`{} |` is more shell than can be read here", before.trim())),
+            },
+        };
+        if list.first().is_some_and(|word| word == "export") {
+            list.remove(0);
+        }
+        let assigned = list.iter().map_while(|word| {
+            let (name, value) = word.split_once('=')?;
+            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            is_name.then(|| (name.to_owned(), value.to_owned()))
+        });
+        let assigned = assigned.collect::<Vec<_>>();
+        if !assigned.is_empty() && assigned.len() == list.len() {
+            self.variables.extend(assigned);
+            return Ok(None);
+        }
+        Ok(Some(Command { at, words: list, appends, input }))
+    }
+
+    /// A word with its variables filled in.
+    fn expand(&self, word: &str) -> Result<String, String> {
+        let (mut out, mut rest) = (String::new(), word);
+        while let Some((before, after)) = rest.split_once('$') {
+            out.push_str(before);
+            if let Some(inner) = after.strip_prefix('{') {
+                let (inner, after) = inner.split_once('}').ok_or_else(|| format!("`${{{inner}` has no end"))?;
+                out.push_str(&self.parameter(inner)?);
+                rest = after;
+            } else {
+                let length = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+                if length == 0 {
+                    return Err(format!("`${after}` is more shell than can be read here"));
+                }
+                out.push_str(&self.variable(&after[..length])?);
+                rest = &after[length..];
+            }
+        }
+        Ok(out + rest)
+    }
+
+    fn variable(&self, name: &str) -> Result<String, String> {
+        let value = self.variables.get(name).or_else(|| self.scope.env.get(name));
+        value.cloned().ok_or_else(|| format!("`${name}` is not known here"))
+    }
+
+    /// `NAME`, and the forms of it by which scripts cut a version out of a tag.
+    fn parameter(&self, inner: &str) -> Result<String, String> {
+        let length = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+        let (name, form) = inner.split_at(length);
+        let value = self.variable(name)?;
+        let (reference, tag, version) = (format!("refs/tags/{TAG}"), TAG.to_string(), VERSION.to_string());
+        let form = form.replace('\\', "").replace("//refs/tags//", "/refs/tags//").replace('"', "");
+        let cut = match form.as_str() {
+            "" => Some(value.clone()),
+            // Names of images are lower-cased by release-actions.
+            ",," => Some(value.clone())
+                .filter(|value| value.contains([REPOSITORY, OWNER]) || *value == value.to_lowercase()),
+            "#v" | "/v/" | "/#v/" if value == tag => Some(version),
+            "#refs/tags/" | "##*/" | "/refs/tags//" | "#refs/*/" if value == reference => Some(tag),
+            "#refs/tags/v" | "##*/v" | "/refs/tags/v/" if value == reference => Some(version),
+            _ => None,
+        };
+        cut.ok_or_else(|| format!("`${{{inner}}}` is more shell than can be read here"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(script: &str) -> Result<Vec<String>, (usize, String)> {
+        let source = format!("run: |\n  {}\n", script.replace('\n', "\n  "));
+        let node = Node::parse(&source).unwrap();
+        let scope = Scope { env: [("REGISTRY".into(), "ghcr.io".into())].into(), ..Scope::default() };
+        let show = |command: &Command| {
+            let words = command.words.join(" ").replace(TAG, "{tag}").replace(VERSION, "{version}");
+            let words = words.replace(REPOSITORY, "{repository}");
+            match (&command.appends, &command.input) {
+                (None, None) => words,
+                (Some(file), _) => format!("{words} >> {file}"),
+                (None, Some(input)) => format!("{input} | {words}"),
+            }
+        };
+        commands(node.get("run").unwrap(), &scope)
+            .map(|commands| commands.iter().map(show).collect())
+            .map_err(|(at, message)| (at.line, message))
+    }
+
+    #[test]
+    fn a_plain_script_is_read() {
+        for (script, expected) in [
+            (r#"echo "version=${GITHUB_REF_NAME#v}" >>"$GITHUB_OUTPUT""#, "echo version={version} >> $GITHUB_OUTPUT"),
+            ("echo tag=${GITHUB_REF#refs/tags/} >> $GITHUB_ENV", "echo tag={tag} >> $GITHUB_ENV"),
+            ("VERSION=${GITHUB_REF#refs/tags/v}\n# x\n\necho \"$VERSION\"", "echo {version}"),
+            ("docker build \\\n  -t $REGISTRY/${GITHUB_REPOSITORY,,}:x .", "docker build -t ghcr.io/{repository}:x ."),
+            (
+                "echo '${{ secrets.T }}' | docker login ghcr.io -u x --password-stdin",
+                "${{ secrets.T }} | docker login ghcr.io -u x --password-stdin",
+            ),
+        ] {
+            assert_eq!(read(script).unwrap(), [expected], "{script}");
+        }
+        assert_eq!(read("a && b; c # d").unwrap(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn more_than_that_is_refused_with_its_line() {
+        for (script, line) in [
+            ("echo a\nfoo=$(date)", 3),
+            ("a\nb\nfor x in a; do `y`; done", 4),
+            ("echo $UNKNOWN", 2),
+            ("echo ${GITHUB_REF_NAME%-*}", 2),
+            ("a || b", 2),
+            ("a > b", 2),
+            ("cat x | docker login", 2),
+            ("echo 'a", 2),
+        ] {
+            assert_eq!(read(script).unwrap_err().0, line, "{script}");
+        }
+    }
+}
