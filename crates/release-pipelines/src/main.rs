@@ -107,7 +107,7 @@ fn propose(changed: &Repository, write: &Write) -> anyhow::Result<ExitCode> {
     if write.dry_run {
         return Ok(ExitCode::SUCCESS);
     }
-    let files = changed.changed().count();
+    let files = changed.changed();
     let mut err = io::stderr().lock();
     if !write.yes {
         if !io::stdin().is_terminal() {

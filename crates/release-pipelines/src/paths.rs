@@ -17,7 +17,13 @@ pub(crate) fn paths(repository: &Repository, dockerfile: &str, context: &str) ->
     match parse_dockerfile::parse(&text) {
         Ok(parsed) => {
             for source in parsed.instructions.iter().flat_map(sources) {
-                paths.push(filter(repository, dockerfile, &context, &source).unwrap_or_else(|| all.clone()));
+                match filter(dockerfile, &context, &source) {
+                    None => paths.push(all.clone()),
+                    Some(path) if repository.has_file(&path) => paths.push(path),
+                    Some(path) if repository.has_folder(&path) => paths.push(format!("{path}/**")),
+                    // What is not checked out matches no change.
+                    Some(_) => {}
+                }
             }
         }
         Err(_) => paths.push(all),
@@ -79,18 +85,16 @@ fn bound(mount: &str) -> Option<String> {
     (is_bind && field(["from", "from"]).is_none()).then(|| field(["source", "src"]).unwrap_or(".").to_owned())
 }
 
-/// The filter for one source; `None`: the whole context.
-fn filter(repository: &Repository, dockerfile: &str, context: &str, source: &str) -> Option<String> {
+/// The path of one source; `None`: the whole context.
+fn filter(dockerfile: &str, context: &str, source: &str) -> Option<String> {
     // From the first character that stands for others on, nobody knows.
-    let known = source
-        .find(['*', '?', '[', '$'])
-        .map_or(source, |at| source[..at].rsplit_once('/').map_or("", |(known, _)| known));
+    let special = source.find(['*', '?', '[', '$']);
+    let known = special.map_or(source, |at| source[..at].rsplit_once('/').map_or("", |(known, _)| known));
     let known = normal(known.trim_start_matches('/')).filter(|known| !known.is_empty())?;
     let path = if context.is_empty() { known } else { format!("{context}/{known}") };
-    let first = path.split('/').next().unwrap_or(&path);
-    let whole = |path: &str| if repository.has_file(path) { path.to_owned() } else { format!("{path}/**") };
     // A folder beside the service's own counts as a whole: what is copied of it today is not all that it takes tomorrow.
-    Some(if dockerfile.starts_with(&format!("{first}/")) { whole(&path) } else { whole(first) })
+    let first = path.split('/').next().unwrap_or(&path);
+    Some(if dockerfile.starts_with(&format!("{first}/")) { path } else { first.to_owned() })
 }
 
 #[cfg(test)]
@@ -100,8 +104,10 @@ mod tests {
     fn read(dockerfile: &str, context: &str, text: &str) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let mut repository = Repository::open(folder.path()).unwrap();
-        for path in ["Cargo.lock", "services/api/.dockerignore", "services/common/lib.rs"] {
-            repository.write(path, String::new());
+        repository.write("Cargo.lock", String::new());
+        repository.write("services/api/.dockerignore", String::new());
+        for path in ["shared", "src", "proto", "services/common", "services/api/src", "deploy/docker/api", "a b"] {
+            std::fs::create_dir_all(folder.path().join(path)).unwrap();
         }
         repository.write(dockerfile, text.to_owned());
         paths(&repository, dockerfile, context)
@@ -114,7 +120,7 @@ mod tests {
             (
                 api,
                 ".",
-                "FROM scratch\nCOPY shared/serve/$ARCH/serve /s\nCOPY deploy/docker/api/a.json /a\n",
+                "FROM scratch\nCOPY shared/serve/$ARCH/serve /s\nCOPY deploy/docker/api/a.json dist/x /a\n",
                 vec!["deploy/docker/api/**", "shared/**"],
             ),
             (

@@ -66,6 +66,8 @@ pub(crate) struct Service {
     pub(crate) ci_inputs: Vec<Input>,
     /// The secrets of the release.
     pub(crate) secrets: Vec<Input>,
+    /// How long its build may take, where that is said.
+    pub(crate) minutes: Option<u32>,
     /// Where it is built; empty: the default.
     pub(crate) runner: String,
     /// What its image is made of, as path filters.
@@ -92,6 +94,9 @@ impl Service {
 pub(crate) struct Notes {
     pub(crate) inputs: Vec<Input>,
 }
+
+/// How long wait-and-release waits by default, in minutes.
+const WAIT: u32 = 45;
 
 /// The path of the workflow that publishes the release.
 pub(crate) const NOTES: &str = ".github/workflows/release-notes.yml";
@@ -137,7 +142,15 @@ impl Pipelines {
     /// `release-notes.yml`, for the services in their order.
     pub(crate) fn notes(&self, services: &[Service], notes: &Notes) -> String {
         let names = services.iter().map(|service| format!("release-{}", service.slug())).collect::<Vec<_>>();
-        let notes = context! { inputs => written(&notes.inputs, 10), workflows => names.join(", ") };
+        // The longest build and some time to look; the job itself ends after that.
+        let longest = services.iter().filter_map(|service| service.minutes).max().unwrap_or_default();
+        let wait = WAIT.max(longest.saturating_add(10));
+        let mut inputs = notes.inputs.clone();
+        if wait > WAIT {
+            inputs.push(Input::new("timeout", format!("{wait}m")));
+        }
+        let inputs = written(&inputs, 10);
+        let notes = context! { inputs, workflows => names.join(", "), wait, limit => wait.saturating_add(15) };
         self.render("release-notes.yml", &minijinja::Value::UNDEFINED, &notes)
     }
 

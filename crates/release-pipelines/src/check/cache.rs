@@ -5,7 +5,12 @@ use super::builds::Build;
 use super::{Findings, Rule};
 
 pub(super) fn check(builds: &[Build<'_>], findings: &mut Findings) {
-    let key = |build: &Build<'_>| build.cache.as_ref().map(|(kind, scope)| (kind.clone(), scope.text.clone()));
+    // A registry keeps it beside the image.
+    let key = |build: &Build<'_>| {
+        let (kind, scope) = build.cache.as_ref()?;
+        let image = build.image.as_ref().filter(|_| kind == "registry").map(|image| image.text.clone());
+        Some((kind.clone(), scope.text.clone(), image))
+    };
     let (releases, others) = builds.iter().partition::<Vec<_>, _>(|build| build.releases);
     for build in &releases {
         let Some((kind, scope)) = &build.cache else { continue };

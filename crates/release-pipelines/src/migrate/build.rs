@@ -156,6 +156,10 @@ impl Reader<'_, '_> {
                     );
                 }
                 "if" => match step_runs(&self.scope, value) {
+                    Some(true) if value.text().is_some_and(|text| text.contains("github.repository")) => {
+                        let help = "a fork that pushes tags builds into its own packages";
+                        self.remarks.note(key.at, format!("the guard of `{id}` against forks is left out"), help);
+                    }
                     Some(true) => {}
                     Some(false) => {
                         self.remarks.note(key.at, format!("`{id}` never runs for a tag"), "it is left out");
@@ -393,7 +397,7 @@ impl Reader<'_, '_> {
                     self.pass_release(&mut build, "provenance", value, if mode == "true" { "max" } else { mode });
                 }
                 "secrets" => build.secrets = Some(filled),
-                "cache-from" | "cache-to" => cache(&mut build, key, &filled, self.remarks),
+                "cache-from" | "cache-to" => cache(key, self.remarks),
                 "load" | "no-cache" | "pull" if filled == "false" => {}
                 "no-cache" | "pull" => arguments.push(format!("--{}", key.text)),
                 "add-hosts" | "shm-size" | "ulimit" | "network" | "cgroup-parent" | "allow" | "no-cache-filters" => {
@@ -407,6 +411,11 @@ impl Reader<'_, '_> {
                     }
                 }
                 "github-token" | "builder" => {}
+                "outputs" => {
+                    let help = "write `push: true` and name the image in `tags`";
+                    self.remarks.refuse(at, format!("`outputs: {}` has no place", filled.trim()), help);
+                    return;
+                }
                 other => {
                     let help = "take it away, or build this image in a workflow of your own";
                     self.remarks.refuse(key.at, format!("`{other}` of docker/build-push-action has no place"), help);
@@ -556,7 +565,8 @@ impl Reader<'_, '_> {
                 "--progress" | "--builder" => drop(value()),
                 "--cache-from" | "--cache-to" => {
                     let key = Text { at, text: flag.trim_start_matches('-').to_owned() };
-                    cache(&mut build, &key, &value(), self.remarks);
+                    drop(value());
+                    cache(&key, self.remarks);
                 }
                 "--rm" | "--load" | "-q" | "--quiet" => {}
                 flag if flag.starts_with('-') => {
@@ -595,23 +605,20 @@ impl Reader<'_, '_> {
             self.remarks.note(at, "this build pushes nothing", "the files for branches build every image too");
             return None;
         }
-        let names = match image::names(&build.references) {
-            Ok(names) => names,
-            Err(message) => {
-                let help = "name the image with what is known before the run: its registry, the repository, the service, the tag";
-                self.remarks.refuse(build.named_at.unwrap_or(at), message, help);
-                return None;
-            }
-        };
+        let names = image::names(&build.references);
+        if let Err(message) = &names {
+            let help = "name the image by what is known before: its registry, the repository, the service, the tag";
+            self.remarks.refuse(build.named_at.unwrap_or(at), message, help);
+        }
         let at = if self.row.values.is_empty() { at } else { self.row.at };
-        let name = self.name(&names, alone);
+        let name = self.name(names.as_ref().ok(), alone);
         if let Err(error) = name.parse::<ServiceName>() {
             self.remarks.refuse(at, error.to_string(), "give it a name that a service can have");
-            return None;
         }
         let mut service = Service { name, ..Service::default() };
-        self.files(at, &build, &mut service)?;
         self.job_inputs(job, &mut service);
+        self.files(at, &build, &mut service)?;
+        let names = names.ok()?;
         service.inputs.extend(build.inputs);
         service.release_inputs.extend(build.release_inputs);
         if let Some(image) = names.image(&service.name) {
@@ -636,7 +643,7 @@ impl Reader<'_, '_> {
     }
 
     /// What the service is called: by its row, else by its image, else by its job.
-    fn name(&self, names: &Names, alone: bool) -> String {
+    fn name(&self, names: Option<&Names>, alone: bool) -> String {
         let row = &self.row.values;
         let text = |node: &Node| node.text().or_else(|| node.get("name").and_then(Node::text));
         let named = ["service", "name", "app", "component", "project", "module", "package", "image"];
@@ -648,7 +655,7 @@ impl Reader<'_, '_> {
             _ => None,
         };
         let by_row = by_row.or(only).filter(|_| alone);
-        by_row.or_else(|| names.last().map(str::to_owned)).unwrap_or_else(|| self.id.text.clone())
+        by_row.or_else(|| names?.own().map(str::to_owned)).unwrap_or_else(|| self.id.text.clone())
     }
 
     fn files(&mut self, at: Position, build: &Build, service: &mut Service) -> Option<()> {
@@ -703,6 +710,7 @@ impl Reader<'_, '_> {
             match minutes.parse::<u32>() {
                 Ok(60) => {}
                 Ok(minutes) => {
+                    service.minutes = Some(minutes);
                     service.release_inputs.push(Input::new("timeout", format!("{minutes}m")));
                     service.release_inputs.push(Input::new("timeout-minutes", (minutes + 10).to_string()));
                 }
@@ -753,23 +761,9 @@ pub(super) fn lines(lines: &BTreeSet<String>) -> String {
 }
 
 /// A cache is kept by release-actions, under a name of its own.
-fn cache(build: &mut Build, key: &Text, value: &str, remarks: &mut Remarks) {
-    let kept = "the first build is a cold one: branches write it from now on, and tags read it";
-    let said = build.inputs.iter().any(|input| input.key == "cache");
-    if value.contains("type=gha") {
-        remarks.note(key.at, format!("`{}` is left out: the cache is now kept as `release-<service>`", key.text), kept);
-    } else if value.contains("type=registry") {
-        if !said {
-            build.inputs.push(Input::new("cache", "registry"));
-        }
-        remarks.note(
-            key.at,
-            format!("`{}` is left out: the cache is now the tag `cache-release-<service>`", key.text),
-            kept,
-        );
-    } else {
-        remarks.note(key.at, format!("`{}` is left out: the cache is now that of GitHub Actions", key.text), kept);
-    }
+fn cache(key: &Text, remarks: &mut Remarks) {
+    let message = format!("`{}` is left out: the cache is that of GitHub Actions, as `release-<service>`", key.text);
+    remarks.note(key.at, message, "the first build is a cold one: branches write it from now on, and tags read it");
 }
 
 /// Rights that a release file does not have; what needs them is refused by itself.

@@ -204,6 +204,7 @@ pub(super) fn input(text: &str) -> Result<String, String> {
 pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str) -> Option<bool> {
     let source = condition.trim();
     let source = source.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).map_or(source, str::trim);
+    let source = &unguarded(source);
     let expression = Expr::parse(source).ok()?;
     let kind = if reference.starts_with("refs/tags/") { "tag" } else { "branch" };
     let name = reference.rsplit('/').next().unwrap_or_default();
@@ -227,6 +228,18 @@ pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str
     let filled = filled.replace("success()", "true").replace("!cancelled()", "true").replace("always()", "true");
     let filled = filled.replace("failure()", "false").replace("cancelled()", "false");
     Some(Expr::parse(&filled).ok()?.consteval()?.as_boolean())
+}
+
+/// A condition without its guard against forks: `github.repository == '…'` holds where the release is made.
+fn unguarded(source: &str) -> String {
+    let mut source = source.to_owned();
+    for guard in ["github.repository == '", "github.repository_owner == '"] {
+        while let Some((before, after)) = source.split_once(guard) {
+            let Some((_, after)) = after.split_once('\'') else { break };
+            source = format!("{before}true{after}");
+        }
+    }
+    source
 }
 
 #[cfg(test)]
@@ -286,6 +299,7 @@ mod tests {
         assert_eq!(tag("github.ref == 'refs/heads/main'"), Some(false));
         assert_eq!(tag("always() && !cancelled()"), Some(true));
         assert_eq!(tag("vars.ENABLED"), None);
+        assert_eq!(tag("github.repository == 'acme/shop' && github.event_name == 'push'"), Some(true));
         assert_eq!(tag("github.ref_type == 'tag'"), Some(true));
         assert_eq!(holds("github.ref_type == 'tag'", &scope(), "push", "refs/heads/main"), Some(false));
     }

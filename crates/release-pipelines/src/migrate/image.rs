@@ -1,6 +1,7 @@
 //! The names that a build gives its image: which one is the service's, and which go beside it.
 
-use super::expression::{TAG, VERSION, input, template};
+use super::expression::{self, Scope, TAG, VERSION, input, template};
+use super::{A_CANDIDATE, A_TAG};
 
 /// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
 pub(super) const LATEST: char = '\u{e006}';
@@ -8,6 +9,9 @@ pub(super) const LATEST: char = '\u{e006}';
 const LATEST_INPUT: &str = "${{ !contains(inputs.tag || github.ref_name, '-') && 'latest' || '' }}";
 /// What release-actions pushes to when nothing else is said.
 const DEFAULT: &str = "ghcr.io/{repository}/{service}:{version}";
+
+/// Ends of a tag that name a platform and no service.
+const ARCHITECTURES: [&str; 7] = ["amd64", "arm64", "armv6", "armv7", "arm", "x86_64", "aarch64"];
 
 /// An image by its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,9 @@ pub(super) fn names(references: &[String]) -> Result<Names, String> {
         return Err(format!("no name of the image holds the version: `{}`", shown(&list)));
     };
     let (repository, tag) = &all[main];
+    if let Some(arch) = tag.rsplit('-').next().filter(|end| ARCHITECTURES.contains(end)) {
+        return Err(format!("`-{arch}` makes an image of its own for each platform: one image holds them all"));
+    }
     let unknown =
         |expression: String| format!("`{expression}` in the image's name is known only when the workflow runs");
     let mut extra = Vec::new();
@@ -77,9 +84,11 @@ fn with_host(reference: &str) -> String {
 }
 
 impl Names {
-    /// The last part of the repository, unless only the repository of the workflow decides it.
-    pub(super) fn last(&self) -> Option<&str> {
-        self.repository.rsplit('/').next().filter(|last| !last.contains('{'))
+    /// What tells this image from others: what follows the version in its tag, else the last part of its repository,
+    /// unless only the repository of the workflow decides it.
+    pub(super) fn own(&self) -> Option<&str> {
+        let suffix = self.tag.rsplit_once('}').and_then(|(_, rest)| rest.strip_prefix('-'));
+        suffix.or_else(|| self.repository.rsplit('/').next().filter(|last| !last.contains('{')))
     }
 
     /// The registry.
@@ -108,6 +117,24 @@ impl Names {
     }
 }
 
+/// `name=value` between commas; an expression may hold either.
+fn attributes(line: &str) -> Vec<(&str, &str)> {
+    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_u32);
+    for (at, c) in line.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(&line[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&line[start..]);
+    parts.into_iter().filter_map(|part| part.split_once('=')).collect()
+}
+
 /// The references of docker/metadata-action (its README, "Customizing"), with the tag `latest` that it adds by itself.
 /// `Err` with what release-actions has no word for.
 pub(super) fn metadata(images: &[String], tags: &[String], flavor: &[String]) -> Result<Vec<String>, String> {
@@ -127,17 +154,22 @@ pub(super) fn metadata(images: &[String], tags: &[String], flavor: &[String]) ->
         ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"].map(str::to_owned);
     let (mut found, mut automatic) = (Vec::new(), false);
     for line in if tags.is_empty() { &default[..] } else { tags } {
-        let attributes = line.split(',').filter_map(|part| part.split_once('=')).collect::<Vec<_>>();
+        let attributes = attributes(line);
         let get = |name: &str| attributes.iter().find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
         let kind = get("type").unwrap_or("raw");
         let known = ["type", "event", "pattern", "value", "enable", "prefix", "suffix", "priority", "format"];
         if let Some((key, _)) = attributes.iter().find(|(key, _)| !known.contains(&key.trim())) {
             return Err(format!("`{key}` of `{line}`"));
         }
-        match get("enable") {
-            None | Some("true") => {}
-            Some("false") => continue,
-            Some(_) => return Err(format!("`enable` of `{line}`")),
+        let mut latest_only = false;
+        if let Some(enable) = get("enable") {
+            let holds = |reference| expression::holds(enable, &Scope::default(), "push", reference);
+            match (holds(A_TAG), holds(A_CANDIDATE)) {
+                (Some(true), Some(true)) => {}
+                (Some(false), Some(false)) => continue,
+                (Some(true), Some(false)) if get("value") == Some("latest") => latest_only = true,
+                _ => return Err(format!("`enable` of `{line}`")),
+            }
         }
         let tag = match (kind, get("event").unwrap_or_default(), get("pattern").unwrap_or_default()) {
             // These never come with the push of a tag.
@@ -148,6 +180,10 @@ pub(super) fn metadata(images: &[String], tags: &[String], flavor: &[String]) ->
             ("raw", ..) => get("value").unwrap_or(line.as_str()).to_owned(),
             _ => return Err(format!("`{line}`")),
         };
+        if latest_only {
+            found.push(LATEST.to_string());
+            continue;
+        }
         automatic |= matches!(kind, "ref" | "semver");
         let sha = if kind == "sha" { "sha-" } else { prefix };
         found.push(format!("{}{tag}{}", get("prefix").unwrap_or(sha), get("suffix").unwrap_or(suffix)));
@@ -201,6 +237,10 @@ mod tests {
         assert_eq!(read("type=semver,pattern={{version}}", "").unwrap(), ["i:{version}", "i:latest"]);
         assert_eq!(read("type=semver,pattern={{version}}", "latest=false").unwrap(), ["i:{version}"]);
         assert_eq!(read("", "").unwrap(), ["i:{tag}", "i:latest"]);
+        let latest =
+            "type=raw,value=latest,enable=${{ startsWith(github.ref, 'refs/tags/') && !contains(github.ref, '-') }}";
+        assert_eq!(read(&format!("{latest}\ntype=ref,event=tag"), "latest=false").unwrap(), ["i:latest", "i:{tag}"]);
+        assert_eq!(read("type=raw,value=x,enable=${{ github.ref == 'refs/heads/main' }}", "").unwrap(), [""; 0]);
         assert_eq!(read("type=raw,value=x\ntype=ref,event=branch", "suffix=-y").unwrap(), ["i:x-y"]);
         for tags in [
             "type=semver,pattern={{major}}.{{minor}}",

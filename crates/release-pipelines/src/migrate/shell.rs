@@ -130,6 +130,10 @@ fn split(line: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
+/// Words with a meaning of their own (POSIX, "Reserved Words", and Bash's).
+const RESERVED: [&str; 14] =
+    ["if", "then", "else", "elif", "fi", "for", "while", "until", "case", "do", "done", "function", "{", "[["];
+
 struct Shell<'a> {
     scope: &'a Scope,
     variables: BTreeMap<String, String>,
@@ -159,6 +163,9 @@ impl<'a> Shell<'a> {
             words.iter().map(|word| self.expand(word)).collect()
         };
         let mut list = words(&part.text)?;
+        if let Some(word) = list.first().filter(|word| RESERVED.contains(&word.as_str())) {
+            return Err(format!("`{word}` is more shell than can be read here"));
+        }
         let appends = part.appends.as_deref().map(words).transpose()?.map(|words| words.concat());
         let input = match &part.before {
             None => None,
@@ -281,6 +288,7 @@ mod tests {
             ("a > b", 2),
             ("cat x | docker login", 2),
             ("echo 'a", 2),
+            ("V=1\nif [[ a == b ]]; then\n  V=2\nfi", 3),
         ] {
             assert_eq!(read(script).unwrap_err().0, line, "{script}");
         }

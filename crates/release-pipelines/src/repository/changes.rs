@@ -29,9 +29,9 @@ impl Repository {
         Self { root: self.root.clone(), changes: BTreeMap::new() }.read(path)
     }
 
-    /// The paths that change.
-    pub fn changed(&self) -> impl Iterator<Item = &str> {
-        self.changes.keys().map(String::as_str)
+    /// How many files get a new text or a new name.
+    pub fn changed(&self) -> usize {
+        self.changes.values().filter(|text| text.is_some()).count()
     }
 
     /// The changes as a unified diff that `git apply` takes.

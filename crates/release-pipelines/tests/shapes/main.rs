@@ -1,0 +1,258 @@
+//! The shapes that release workflows have in public repositories, each written anew here and named for the one that it
+//! follows, migrated by the real program. `<shape>.out` holds what it says and shows; `UPDATE_EXPECT=1` writes it.
+
+#![cfg(test)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use expect_test::expect_file;
+use tempfile::TempDir;
+
+/// (shape, whether it is refused)
+const SHAPES: &[(&str, bool)] = &[
+    ("targets", false),
+    ("metadata", false),
+    ("objects", false),
+    ("script", false),
+    ("suffixes", false),
+    ("platforms", true),
+    ("dynamic", true),
+    ("bake", true),
+    ("published", true),
+    ("cloud", true),
+    ("order", true),
+    ("signed", true),
+    ("goreleaser", true),
+];
+const WORKFLOW: &str = ".github/workflows/release.yml";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes")
+}
+
+/// A repository with the workflow and the files that its second comment lists.
+fn repository(workflow: &str) -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let files = workflow.lines().find_map(|line| line.strip_prefix("# files: ")).unwrap_or_default();
+    for file in files.split_whitespace() {
+        put(root.path(), file, "FROM scratch\nCOPY shared /shared\n");
+    }
+    put(root.path(), "shared/lib", "");
+    put(root.path(), WORKFLOW, workflow);
+    root
+}
+
+fn put(root: &Path, path: &str, text: &str) {
+    fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+    fs::write(root.join(path), text).unwrap();
+}
+
+fn run(root: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_release-pipelines"));
+    command.env_clear().current_dir(root).args(arguments).output().unwrap()
+}
+
+/// Every file of a folder and its text.
+fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push((path.strip_prefix(root).unwrap().display().to_string(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn every_shape_is_migrated_or_refused_as_its_golden_file_says() {
+    for (shape, refused) in SHAPES {
+        let root = repository(&fs::read_to_string(folder().join(format!("{shape}.yml"))).unwrap());
+        let before = tree(root.path());
+        let shown = run(root.path(), &["migrate", "--dry-run"]);
+        assert_eq!(shown.status.code(), Some(i32::from(*refused)), "{shape}: {}", text(&shown.stderr));
+        assert_eq!(tree(root.path()), before, "{shape}: a dry run wrote");
+        expect_file![folder().join(format!("{shape}.out"))].assert_eq(&(text(&shown.stderr) + &text(&shown.stdout)));
+        let written = run(root.path(), &["migrate", "--yes"]);
+        assert_eq!(written.status.code(), shown.status.code(), "{shape}");
+        if *refused {
+            assert_eq!(tree(root.path()), before, "{shape}: it was refused and written");
+            assert_eq!(text(&written.stdout), "", "{shape}");
+            continue;
+        }
+        let check = run(root.path(), &["check"]);
+        assert_eq!(check.status.code(), Some(0), "{shape}: {}", text(&check.stdout));
+        assert_eq!(
+            fs::read(root.path().join(format!("{WORKFLOW}.archived"))).unwrap(),
+            before.iter().find(|(path, _)| path == WORKFLOW).unwrap().1
+        );
+    }
+}
+
+#[test]
+fn at_least_half_of_the_shapes_are_refused_and_each_names_its_repository() {
+    let refused = SHAPES.iter().filter(|(_, refused)| *refused).count();
+    assert!(SHAPES.len() >= 10 && refused * 2 >= SHAPES.len());
+    for (shape, _) in SHAPES {
+        let text = fs::read_to_string(folder().join(format!("{shape}.yml"))).unwrap();
+        assert!(text.starts_with("# Follows the shape of "), "{shape}");
+    }
+}
+
+/// What is there after a migration is missed when it goes or gets another name.
+#[test]
+fn whatever_of_a_migrated_repository_is_deleted_or_renamed_is_found() {
+    for (shape, _) in SHAPES.iter().filter(|(_, refused)| !refused) {
+        let root = repository(&fs::read_to_string(folder().join(format!("{shape}.yml"))).unwrap());
+        assert_eq!(run(root.path(), &["migrate", "--yes"]).status.code(), Some(0));
+        let files = tree(root.path()).into_iter().map(|(path, _)| path);
+        // The archived file is nobody's business, nor is what only the Dockerfile or the release names.
+        for path in files
+            .filter(|path| !path.ends_with(".archived") && !["CHANGELOG.md", "shared/lib"].contains(&path.as_str()))
+        {
+            let (from, to) = (root.path().join(&path), root.path().join(format!("{path}.gone")));
+            fs::rename(&from, &to).unwrap();
+            assert_eq!(run(root.path(), &["check"]).status.code(), Some(1), "{shape}: nobody misses {path}");
+            fs::rename(&to, &from).unwrap();
+            if path.starts_with(".github/workflows") {
+                let other = from.with_file_name("another.yml");
+                fs::rename(&from, &other).unwrap();
+                assert_eq!(
+                    run(root.path(), &["check"]).status.code(),
+                    Some(1),
+                    "{shape}: {path} may have another name"
+                );
+                fs::rename(&other, &from).unwrap();
+            }
+        }
+        assert_eq!(run(root.path(), &["check"]).status.code(), Some(0), "{shape}");
+    }
+}
+
+/// The shown diff is the change: git makes the same files of it.
+#[test]
+fn git_takes_the_diff() {
+    let workflow = fs::read_to_string(folder().join("objects.yml")).unwrap();
+    let (by_us, by_git) = (repository(&workflow), repository(&workflow));
+    let diff = run(by_us.path(), &["migrate", "--yes"]).stdout;
+    fs::write(by_git.path().join("change.diff"), diff).unwrap();
+    let git = Command::new("git").args(["apply", "change.diff"]).current_dir(by_git.path()).output().unwrap();
+    assert!(git.status.success(), "{}", text(&git.stderr));
+    fs::remove_file(by_git.path().join("change.diff")).unwrap();
+    assert_eq!(tree(by_git.path()), tree(by_us.path()));
+}
+
+/// (what is wrong, the workflow as bytes, what is said)
+#[test]
+fn a_file_that_is_no_workflow_is_refused_and_nothing_is_written() {
+    let bomb = (1..40).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+        text + &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", "))
+    });
+    for (name, bytes, said) in [
+        ("broken", b"jobs: [a\n".to_vec(), "release.yml:"),
+        ("empty", b"".to_vec(), "no tag starts it"),
+        ("a list", b"- a\n- b\n".to_vec(), "no tag starts it"),
+        ("a key twice", b"on: push\non: pull_request\n".to_vec(), "duplicate"),
+        ("two documents", b"on: push\n---\non: push\n".to_vec(), "document"),
+        ("no UTF-8", b"name: \xff\n".to_vec(), "is not UTF-8"),
+        ("huge", [b"on: push\n#".to_vec(), vec![b'x'; 2 << 20]].concat(), "is larger than 1 MiB"),
+        ("a bomb", bomb.into_bytes(), "release.yml:"),
+        ("deep", vec![b'['; 100_000], "release.yml:"),
+        ("an anchor that is not there", b"on: *nobody\n".to_vec(), "release.yml:"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        put(root.path(), WORKFLOW, "");
+        fs::write(root.path().join(WORKFLOW), &bytes).unwrap();
+        let before = tree(root.path());
+        let run = run(root.path(), &["migrate", "--yes"]);
+        assert_ne!(run.status.code(), Some(0), "{name}");
+        let stderr = text(&run.stderr);
+        assert!(stderr.contains(said), "{name}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{name}: {stderr}");
+        assert_eq!(tree(root.path()), before, "{name}");
+    }
+}
+
+#[test]
+fn anchors_are_followed_and_their_files_are_plain() {
+    let workflow = fs::read_to_string(folder().join("suffixes.yml")).unwrap();
+    let anchored =
+        workflow.replace("context: ./\n", "context: &root ./\n").replace("context: ./src/cart\n", "context: *root\n");
+    let root = repository(&anchored);
+    let run = run(root.path(), &["migrate", "--yes"]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let cart = fs::read_to_string(root.path().join(".github/workflows/release-cart.yml")).unwrap();
+    assert!(!cart.contains("context:") && !cart.contains('&'), "{cart}");
+}
+
+#[test]
+fn a_link_out_of_the_repository_is_neither_read_nor_written() {
+    let workflow = fs::read_to_string(folder().join("suffixes.yml")).unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    // The workflow itself.
+    let root = repository(&workflow);
+    put(outside.path(), "release.yml", &workflow);
+    fs::remove_file(root.path().join(WORKFLOW)).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("release.yml"), root.path().join(WORKFLOW)).unwrap();
+    let run_it = run(root.path(), &["migrate", "--yes"]);
+    assert_eq!(run_it.status.code(), Some(2));
+    assert!(text(&run_it.stderr).contains("leads out of the repository"), "{}", text(&run_it.stderr));
+    let given = run(root.path(), &["migrate", "--yes", "../release.yml"]);
+    assert!(text(&given.stderr).contains("leads out of the repository"), "{}", text(&given.stderr));
+    // A Dockerfile.
+    let root = repository(&workflow);
+    put(outside.path(), "Dockerfile", "FROM scratch\n");
+    fs::remove_file(root.path().join("src/ads/Dockerfile")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("Dockerfile"), root.path().join("src/ads/Dockerfile")).unwrap();
+    let run_it = run(root.path(), &["migrate", "--yes"]);
+    assert!(
+        text(&run_it.stderr).contains("the Dockerfile `./src/ads/Dockerfile` of `ads` is not there"),
+        "{}",
+        text(&run_it.stderr)
+    );
+    // The folder to write to.
+    let root = repository(&workflow);
+    fs::rename(root.path().join(".github"), outside.path().join("github")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("github"), root.path().join(".github")).unwrap();
+    let before = tree(outside.path());
+    assert_eq!(run(root.path(), &["migrate", "--yes"]).status.code(), Some(2));
+    assert_eq!(tree(outside.path()), before);
+}
+
+#[test]
+fn nothing_is_written_that_was_not_agreed_to() {
+    let root = repository(&fs::read_to_string(folder().join("suffixes.yml")).unwrap());
+    let before = tree(root.path());
+    let asked = run(root.path(), &["migrate"]);
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(
+        text(&asked.stderr).contains("nothing was written: `--yes` writes these 6 files"),
+        "{}",
+        text(&asked.stderr)
+    );
+    assert_eq!(text(&asked.stdout), text(&run(root.path(), &["diff"]).stdout));
+    assert_eq!(tree(root.path()), before);
+}
+
+#[test]
+fn a_file_that_is_there_already_stays() {
+    let root = repository(&fs::read_to_string(folder().join("suffixes.yml")).unwrap());
+    put(root.path(), ".github/workflows/ci-ads.yml", "name: mine\non: push\njobs: {}\n");
+    let before = tree(root.path());
+    let run = run(root.path(), &["migrate", "--yes"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text(&run.stderr).contains("`.github/workflows/ci-ads.yml` is there already"), "{}", text(&run.stderr));
+    assert_eq!(tree(root.path()), before);
+}
