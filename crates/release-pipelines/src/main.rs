@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use release_pipelines::check::check;
+use domain::service::ServiceName;
+use release_pipelines::check::{check, released};
 use release_pipelines::migrate::migrate;
 use release_pipelines::report::{self, Format};
-use release_pipelines::{Repository, Source};
+use release_pipelines::{NewService, Repository, Source, add};
 
 /// From one big release workflow to one for each service, and no drift afterwards.
 #[derive(Debug, Parser)]
@@ -35,6 +36,27 @@ enum Command {
         #[command(flatten)]
         old: Old,
     },
+    /// Write the files of one more service, called and started like those that are there
+    Add {
+        /// Its name: lower-case letters and digits, joined by single `.`, `_` or `-`
+        service: ServiceName,
+        /// Its Dockerfile, seen from the root of the repository
+        #[arg(long, value_name = "FILE")]
+        dockerfile: String,
+        /// Its build context, a folder; the root of the repository when not given
+        #[arg(long, value_name = "FOLDER")]
+        context: Option<String>,
+        /// The stage to build
+        #[arg(long, value_name = "STAGE")]
+        target: Option<String>,
+        /// Comma list of what to build, such as linux/amd64,linux/arm64
+        #[arg(long, value_name = "LIST")]
+        platforms: Option<String>,
+        #[command(flatten)]
+        write: Write,
+    },
+    /// List the services that tags release
+    List,
     /// Find what does not fit: grants, names, tags, services, caches, files. Exit code 1 when something does not
     Check {
         /// How findings are written
@@ -79,6 +101,17 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Migrate { old, write } => migrated(&repository, old, write),
         Command::Diff { old } => migrated(&repository, old, &Write { yes: false, dry_run: true }),
+        Command::Add { service, dockerfile, context, target, platforms, write } => {
+            let new = NewService {
+                name: service.clone(),
+                dockerfile: dockerfile.clone(),
+                context: context.clone(),
+                target: target.clone(),
+                platforms: platforms.clone(),
+            };
+            propose(&add(&repository, &new)?, write)
+        }
+        Command::List => list(&repository),
         Command::Check { format } => {
             let findings = check(&repository)?;
             let mut out = io::stdout().lock();
@@ -99,6 +132,27 @@ fn migrated(repository: &Repository, old: &Old, write: &Write) -> anyhow::Result
     }
     writeln!(err, "nothing was written: mend what is refused above, then run this again")?;
     Ok(ExitCode::FAILURE)
+}
+
+/// One line for each service; the columns are as wide as their widest text.
+fn list(repository: &Repository) -> anyhow::Result<ExitCode> {
+    let head = ["service", "dockerfile", "release", "branches", "image"].map(str::to_owned);
+    let file = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let rows = released(repository)?.into_iter().map(|service| {
+        let ci = service.ci.as_deref().map_or("none".into(), file);
+        let image = service.image.unwrap_or_else(|| "default".into());
+        [service.name, service.dockerfile, file(&service.workflow), ci, image]
+    });
+    let rows = [head].into_iter().chain(rows).collect::<Vec<_>>();
+    let mut out = io::stdout().lock();
+    for row in &rows {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let width = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+            format!("{cell:width$}")
+        });
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Shows a change, asks, and writes it.

@@ -95,6 +95,8 @@ pub(crate) struct Notes {
     pub(crate) inputs: Vec<Input>,
 }
 
+/// The tags of full versions and pre-releases, and not the moving `v1`.
+pub(crate) const VERSIONS: [&str; 2] = ["v[0-9]+.[0-9]+.[0-9]+", "v[0-9]+.[0-9]+.[0-9]+-*"];
 /// How long wait-and-release waits by default, in minutes.
 const WAIT: u32 = 45;
 

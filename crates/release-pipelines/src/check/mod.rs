@@ -105,6 +105,42 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A service as its release workflow shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// Its name.
+    pub name: String,
+    /// The workflow that releases it.
+    pub workflow: String,
+    /// The workflow that builds it on branches, where there is one.
+    pub ci: Option<String>,
+    /// Its Dockerfile.
+    pub dockerfile: String,
+    /// Its image, where that is not the default.
+    pub image: Option<String>,
+}
+
+/// The services that tags release, by name. What does not fit is `check`'s.
+pub fn released(repository: &Repository) -> Result<Vec<Released>, FileError> {
+    let mut findings = Findings::default();
+    let workflows = read(repository, &mut findings)?;
+    let builds = builds::all(&workflows, &mut findings);
+    let mut released = Vec::new();
+    for build in builds.iter().filter(|build| build.releases) {
+        let mut others = builds.iter().filter(|other| !other.releases);
+        let ci = others.find(|other| other.service.text == build.service.text);
+        released.push(Released {
+            name: build.service.text.clone(),
+            workflow: build.workflow.path.clone(),
+            ci: ci.map(|ci| ci.workflow.path.clone()),
+            dockerfile: build.dockerfile.text.clone(),
+            image: build.image.as_ref().map(|image| image.text.clone()),
+        });
+    }
+    released.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(released)
+}
+
 /// All findings, by file and place; none when everything fits.
 pub fn check(repository: &Repository) -> Result<Vec<Finding>, FileError> {
     let mut findings = Findings::default();

@@ -12,7 +12,7 @@ mod shell;
 use std::collections::BTreeSet;
 
 use crate::check::check;
-use crate::pipeline::{Input, NOTES, Notes, Pipelines, Service, Source};
+use crate::pipeline::{Input, NOTES, Notes, Pipelines, Service, Source, VERSIONS};
 use crate::repository::{FileError, Repository};
 use crate::workflow::Workflow;
 use crate::yaml::{Node, Position, Text};
@@ -31,9 +31,6 @@ pub struct Migration {
     pub remarks: Vec<Remark>,
 }
 
-/// The tags that start the new files when the old one took all that begin with `v`: full versions and pre-releases, and
-/// not the moving `v1`.
-const VERSIONS: [&str; 2] = ["v[0-9]+.[0-9]+.[0-9]+", "v[0-9]+.[0-9]+.[0-9]+-*"];
 /// How a release and a branch look to a condition.
 const A_TAG: &str = "refs/tags/v1.2.3";
 const A_CANDIDATE: &str = "refs/tags/v1.2.3-rc.1";

@@ -256,3 +256,56 @@ fn a_file_that_is_there_already_stays() {
     assert!(text(&run.stderr).contains("`.github/workflows/ci-ads.yml` is there already"), "{}", text(&run.stderr));
     assert_eq!(tree(root.path()), before);
 }
+
+/// A seventh service is one command, and everything fits after it.
+#[test]
+fn a_service_is_added_to_what_is_there() {
+    let root = repository(&fs::read_to_string(folder().join("suffixes.yml")).unwrap());
+    let migrated = run(root.path(), &["migrate", "--yes", "--actions", "acme/actions@0123abc"]);
+    assert_eq!(migrated.status.code(), Some(0));
+    put(root.path(), "src/mail/Dockerfile", "FROM scratch\n");
+    let add =
+        ["add", "mail-service", "--dockerfile", "./src/mail/Dockerfile", "--platforms", "linux/amd64,linux/arm64"];
+    let added = run(root.path(), &[&add[..], &["--yes"]].concat());
+    assert_eq!(added.status.code(), Some(0), "{}", text(&added.stderr));
+    expect_file![folder().join("add.out")].assert_eq(&text(&added.stdout));
+    let check = run(root.path(), &["check"]);
+    assert_eq!(check.status.code(), Some(0), "{}", text(&check.stdout));
+    let list = text(&run(root.path(), &["list"]).stdout);
+    expect_test::expect![[r"
+        service       dockerfile               release           branches     image
+        ads           src/ads/Dockerfile       release-ads.yml   ci-ads.yml   ghcr.io/acme/demo:{tag}-ads
+        cart          src/cart/src/Dockerfile  release-cart.yml  ci-cart.yml  ghcr.io/acme/demo:{tag}-cart
+        mail-service  src/mail/Dockerfile      release-mail.yml  ci-mail.yml  default
+    "]]
+    .assert_eq(&list);
+    let before = tree(root.path());
+    for (arguments, said) in [
+        (&add[..], "is released by .github/workflows/release-mail.yml already"),
+        (&["add", "x", "--dockerfile", "nowhere"], "is not in the repository"),
+        (&["add", "x", "--dockerfile", "/etc/hostname"], "is not in the repository"),
+        (&["add", "Bad Name", "--dockerfile", "src/mail/Dockerfile"], "is not a service name"),
+        (
+            &["add", "mail", "--dockerfile", "src/mail/Dockerfile"],
+            "`.github/workflows/release-mail.yml` is there already",
+        ),
+        (&["add", "x", "--dockerfile", "src/mail/Dockerfile", "--context", "gone"], "is no folder"),
+    ] {
+        let refused = run(root.path(), &[arguments, &["--yes"]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&refused.stderr).contains(said), "{arguments:?}: {}", text(&refused.stderr));
+        assert_eq!(tree(root.path()), before, "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_first_service_of_a_repository_brings_the_release() {
+    let root = tempfile::tempdir().unwrap();
+    put(root.path(), "Dockerfile", "FROM scratch\n");
+    assert_eq!(run(root.path(), &["add", "api", "--dockerfile", "Dockerfile", "--yes"]).status.code(), Some(0));
+    let files = tree(root.path()).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+    let workflows =
+        ["ci-api.yml", "release-api.yml", "release-notes.yml"].map(|file| format!(".github/workflows/{file}"));
+    assert_eq!(files[..3], workflows);
+    assert_eq!(run(root.path(), &["check"]).status.code(), Some(0));
+}
