@@ -3,6 +3,7 @@
 mod crashes;
 mod credentials;
 mod discovery;
+mod doctor;
 mod input;
 mod looking;
 mod main_job;

@@ -2,6 +2,7 @@
 
 mod add;
 pub mod check;
+pub mod doctor;
 pub mod migrate;
 mod paths;
 mod pipeline;

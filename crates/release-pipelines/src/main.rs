@@ -7,9 +7,12 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use domain::service::ServiceName;
 use release_pipelines::check::{check, released};
+use release_pipelines::doctor::{self, Question, View};
 use release_pipelines::migrate::migrate;
 use release_pipelines::report::{self, Format};
 use release_pipelines::{NewService, Repository, Source, add};
+use runner::Environment;
+use transport::Core;
 
 /// From one big release workflow to one for each service, and no drift afterwards.
 #[derive(Debug, Parser)]
@@ -57,6 +60,20 @@ enum Command {
     },
     /// List the services that tags release
     List,
+    /// Tell what wait-and-release sees of a tag right now: each image's verdict, and what mends it. Reads `GH_TOKEN`
+    Doctor {
+        /// The repository on GitHub
+        #[arg(value_name = "OWNER/REPO")]
+        repository: String,
+        /// The tag
+        tag: String,
+        /// Wait until a decision falls
+        #[arg(long)]
+        wait: bool,
+        /// An input of wait-and-release, as release-notes.yml gives it: services, image, platforms …
+        #[arg(long = "input", value_name = "NAME=VALUE", value_parser = pair)]
+        inputs: Vec<(String, String)>,
+    },
     /// Find what does not fit: grants, names, tags, services, caches, files. Exit code 1 when something does not
     Check {
         /// How findings are written
@@ -96,11 +113,30 @@ fn main() -> ExitCode {
     }
 }
 
+/// `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("give it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Looks at a tag, on one thread.
+fn diagnose(question: &Question) -> anyhow::Result<ExitCode> {
+    let environment = doctor::environment(question, &Environment::capture()).map_err(anyhow::Error::msg)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut view = View::default();
+    let see = &mut |decision: &_| view.see(decision);
+    let diagnosis = runtime.block_on(wait_and_release::examine(&environment, Core::reqwest, see));
+    view.close();
+    let (text, fine) = doctor::tell(&diagnosis?);
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let repository = Repository::open(&arguments.repo)?;
+    let repository = || Repository::open(&arguments.repo);
     match &arguments.command {
-        Command::Migrate { old, write } => migrated(&repository, old, write),
-        Command::Diff { old } => migrated(&repository, old, &Write { yes: false, dry_run: true }),
+        Command::Migrate { old, write } => migrated(&repository()?, old, write),
+        Command::Diff { old } => migrated(&repository()?, old, &Write { yes: false, dry_run: true }),
         Command::Add { service, dockerfile, context, target, platforms, write } => {
             let new = NewService {
                 name: service.clone(),
@@ -109,10 +145,17 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 target: target.clone(),
                 platforms: platforms.clone(),
             };
-            propose(&add(&repository, &new)?, write)
+            propose(&add(&repository()?, &new)?, write)
         }
-        Command::List => list(&repository),
+        Command::List => list(&repository()?),
+        Command::Doctor { repository, tag, wait, inputs } => diagnose(&Question {
+            repository: repository.clone(),
+            tag: tag.clone(),
+            wait: *wait,
+            inputs: inputs.clone(),
+        }),
         Command::Check { format } => {
+            let repository = repository()?;
             let findings = check(&repository)?;
             let mut out = io::stdout().lock();
             let color = out.is_terminal();

@@ -2,10 +2,11 @@
 //!
 //! inputs → observe → decide → act → render → outputs. `inputs`: what the workflow asks for. `target`: which tag.
 //! `discover`: which services. `observe`: reads the world. `domain::decide`: decides. `publish`: writes. `report`: outputs
-//! and summary. `run`: the loop.
+//! and summary. `run`: the loop. `examine`: what it would decide, without a write.
 
 mod context;
 mod discover;
+mod examine;
 mod failure;
 mod inputs;
 mod observe;
@@ -23,6 +24,8 @@ use std::time::Duration;
 use runner::{Cancel, Console, Environment, Log, Outputs, Problem, Runner};
 use tracing_subscriber::layer::SubscriberExt as _;
 use transport::{Core, CoreOptions};
+
+pub use crate::examine::{Diagnosis, ExamineError, examine};
 
 use crate::context::{Checked, Context};
 use crate::report::{Progress, Status};

@@ -122,6 +122,42 @@ async fn release_at(
     run.to_the_end(&mut observer, change).await
 }
 
+/// Looks at one tag until a decision falls, and writes nothing. `see` is told of every look.
+pub(crate) async fn examine(
+    context: &Context,
+    progress: &Progress,
+    see: &mut dyn FnMut(&Decision),
+) -> Result<(Target, Decision, Remedies), Failure> {
+    let Targets::One(target) = targets(context).await? else {
+        return Err(Failure::BadInput("`tag`: nothing names one".into()));
+    };
+    let started = context.started();
+    let (services, recipes) = services(context, &target).await?;
+    context.sign_in(services.iter().map(|service| service.image.host())).await;
+    let mut observer = Observer::new(context, target.clone(), &services, (started, context.waiting));
+    let run = Run { context, progress, target: &target, recipes, rules: rules(context, &target, context.waiting) };
+    observer.first_look().await?;
+    let decision = loop {
+        let decision = run.decide(&observer);
+        see(&decision);
+        match decision.next {
+            Next::Wait { until } => observer.watch(&decision, until).await?,
+            Next::AskOtherRuns => observer.ask_other_runs().await,
+            Next::Pending
+            | Next::Release(_)
+            | Next::Withhold
+            | Next::NothingReady
+            | Next::Unknown
+            | Next::NoRequiredService => break decision,
+        }
+    };
+    let there = There::read(context, &target.tag).await?;
+    let below = versions::previous_tag(&target.tag, &there.releases);
+    let (decision, remedies) = run.with_reasons(&mut observer, decision, below.as_ref()).await;
+    drop(run);
+    Ok((target, decision, remedies))
+}
+
 fn count(names: &[&str]) -> String {
     if names.len() == 1 { "1 service".into() } else { format!("{} services", names.len()) }
 }
