@@ -72,7 +72,7 @@ pub fn add(repository: &Repository, new: &NewService) -> Result<Repository, AddE
     }
     let mut listens = false;
     for (workflow, text) in &workflows {
-        if workflow.calls_of(Product::Release).next().is_some() {
+        if workflow.calls_of(Product::Release).any(|call| call.publishes()) {
             listens = true;
             changed.write(&workflow.path, listen(workflow, text, &service).map_err(AddError::Refused)?);
         }

@@ -130,6 +130,11 @@ impl<'a> Call<'a> {
         (!text.is_empty()).then(|| Text { at: input.at, text: text.to_owned() })
     }
 
+    /// Whether it may write the release, and does not only look.
+    pub(crate) fn publishes(&self) -> bool {
+        self.product == Product::Release && self.input("dry-run").is_none_or(|dry_run| dry_run.text != "true")
+    }
+
     /// Whether it pushes the image that it builds.
     pub(crate) fn pushes(&self) -> bool {
         self.input("push").is_none_or(|push| push.text != "false")

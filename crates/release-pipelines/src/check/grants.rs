@@ -9,8 +9,6 @@ use crate::yaml::{Node, Text};
 /// What the jobs of `build-image.yml` ask for, wherever it is kept.
 const BUILD: &[(&str, Access)] =
     &[("contents", Access::Read), ("packages", Access::Write), ("statuses", Access::Write)];
-/// What a step that publishes the release needs.
-const RELEASE: &[(&str, Access)] = &[("contents", Access::Write), ("statuses", Access::Read)];
 /// GitHub nests no deeper (documented for github.com; GHES stops at 4).
 const MAX_DEPTH: usize = 10;
 
@@ -51,7 +49,12 @@ fn needs_of(workflows: &[Workflow], job: &Node) -> Option<(String, Vec<(String, 
     // With a token of its own the job's permissions do not count.
     let release =
         Workflow::calls(job).find(|call| call.product == Product::Release && call.input("token").is_none())?;
-    Some((release.uses.text, known(RELEASE)))
+    let mut needs = vec![("contents", if release.publishes() { Access::Write } else { Access::Read })];
+    if release.input("signals").is_none_or(|signals| signals.text != "off") {
+        needs.push(("statuses", Access::Read));
+    }
+    let needs = known(&needs);
+    Some((release.uses.text, needs))
 }
 
 /// The called workflow, when it is one of this repository.

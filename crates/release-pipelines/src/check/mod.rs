@@ -187,7 +187,7 @@ impl Findings {
 
 /// The workflows that publish the release.
 fn release_notes(workflows: &[Workflow]) -> impl Iterator<Item = &Workflow> {
-    workflows.iter().filter(|workflow| workflow.calls_of(Product::Release).next().is_some())
+    workflows.iter().filter(|workflow| workflow.calls_of(Product::Release).any(|call| call.publishes()))
 }
 
 /// Names in a sentence: `a`, `b` and `c`.

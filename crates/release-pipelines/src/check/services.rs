@@ -4,7 +4,7 @@ use domain::service::parse_list;
 
 use super::builds::Build;
 use super::{Findings, Rule, list, release_notes};
-use crate::workflow::{Product, Workflow, is_expression};
+use crate::workflow::{Call, Product, Workflow, is_expression};
 
 pub(super) fn check(workflows: &[Workflow], builds: &[Build<'_>], findings: &mut Findings) {
     let released = builds.iter().filter(|build| build.releases).collect::<Vec<_>>();
@@ -23,7 +23,7 @@ pub(super) fn check(workflows: &[Workflow], builds: &[Build<'_>], findings: &mut
     let mut waited_for = false;
     for notes in release_notes(workflows) {
         waited_for = true;
-        for call in notes.calls_of(Product::Release) {
+        for call in notes.calls_of(Product::Release).filter(Call::publishes) {
             let Some(services) = call.input("services").filter(|text| text.text != "auto") else { continue };
             let mut add = |message: String, help: &str| {
                 findings.add(&notes.path, services.at, Rule::Services, message, help);

@@ -327,3 +327,16 @@ fn a_dockerfile_or_context_out_of_the_repository_is_not_there() {
     }
     assert_eq!(root("./deploy/web/../api/Dockerfile"), [""; 0]);
 }
+
+#[test]
+fn a_workflow_that_only_looks_at_a_release_needs_less_and_waits_for_nobody() {
+    let look = |input: &str, permissions: &str| {
+        let text = format!(
+            "name: look\non: {{workflow_run: {{workflows: [release-notes], types: [completed]}}}}\njobs:\n  look:\n    permissions: {{{permissions}}}\n    steps:\n      - uses: o/r/wait-and-release@v1\n        with: {{services: api, {input}}}\n"
+        );
+        broken(move |root| write(root, "look.yml", &text))
+    };
+    assert_eq!(look("dry-run: true, signals: 'off'", "contents: read"), [""; 0]);
+    assert_eq!(look("dry-run: true", "contents: read"), ["grants: look.yml"]);
+    assert!(look("signals: 'off'", "contents: read").contains(&"grants: look.yml".to_owned()));
+}

@@ -1,5 +1,8 @@
-//! A job that builds images, row by row of its matrix, step by step. A step or an input that has no place in a release
-//! file is refused where it stands.
+//! A job that builds images, row by row of its matrix, step by step: `action` reads steps that use an action, `command`
+//! those that run a script. A step or an input that has no place in a release file is refused where it stands.
+
+mod action;
+mod command;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +11,13 @@ use domain::service::ServiceName;
 use super::expression::{self, Scope};
 use super::image::{self, Names};
 use super::matrix::{self, Row};
-use super::release::{self, Release};
+use super::release::Release;
 use super::remark::Remarks;
-use super::shell::{self, Command};
 use super::{action, step_runs};
 use crate::paths::paths;
 use crate::pipeline::{Input, Service};
 use crate::repository::{Repository, normal};
-use crate::yaml::{Node, Position, Text, Value};
+use crate::yaml::{Node, Position, Text};
 
 /// A service that the old workflow builds.
 #[derive(Debug)]
@@ -227,54 +229,6 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn action(&mut self, name: &str, step: &Node, release: &mut Option<Release>) {
-        let at = step.get("uses").map_or(step.at, |uses| uses.at);
-        match name {
-            "actions/checkout" => checkout(step, &self.scope, self.remarks),
-            "docker/setup-qemu-action" | "docker/setup-buildx-action" => {
-                for (key, _) in with(step) {
-                    if !["version", "install", "platforms", "driver", "use"].contains(&key.text.as_str()) {
-                        let help = "build-image sets up emulators and a builder by itself; take the setting away";
-                        self.remarks.refuse(key.at, format!("`{}` of {name} has no place", key.text), help);
-                    }
-                }
-            }
-            "docker/login-action" => self.login_action(step),
-            "docker/metadata-action" => self.metadata(step),
-            "docker/build-push-action" => self.build_action(step),
-            "docker/bake-action" => {
-                let help = "write each target as a row of a matrix with docker/build-push-action";
-                self.remarks.refuse(at, "the targets of a bake file are not read", help);
-            }
-            name if release::is_release(name) => release::action(name, step, &self.scope, release, self.remarks),
-            name => {
-                let help = "move it to a workflow of its own first";
-                self.remarks.refuse(at, format!("{name} has no place in a release file"), help);
-            }
-        }
-    }
-
-    fn login_action(&mut self, step: &Node) {
-        let (mut host, mut user, mut password) = ("docker.io".to_owned(), String::new(), String::new());
-        for (key, value) in with(step) {
-            let filled = self.scope.fill(&value.text().unwrap_or_default());
-            match key.text.as_str() {
-                "registry" => host = filled,
-                "username" => user = filled,
-                "password" => password = filled,
-                "logout" => {}
-                "ecr" if filled == "false" => {}
-                other => self.remarks.refuse(
-                    key.at,
-                    format!("`{other}` of docker/login-action has no place"),
-                    "take it away",
-                ),
-            }
-        }
-        let at = step.get("uses").map_or(step.at, |uses| uses.at);
-        self.login(at, &host, &user, &password);
-    }
-
     /// Remembers who signs in where, as a line of `registry-auth`.
     fn login(&mut self, at: Position, host: &str, user: &str, password: &str) {
         let host = host.trim_start_matches("https://").trim_end_matches('/');
@@ -297,135 +251,6 @@ impl Reader<'_, '_> {
         }
         let user = expression::template(user).unwrap_or_else(|_| user.to_owned());
         self.logins.insert(host.to_owned(), (at, format!("{host} {user} {password}")));
-    }
-
-    fn metadata(&mut self, step: &Node) {
-        let id = step.get("id").and_then(Node::text).unwrap_or_default();
-        let (mut images, mut tags, mut flavor) = (Vec::new(), Vec::new(), Vec::new());
-        for (key, value) in with(step) {
-            let lines = || {
-                let text = self.scope.fill(&value.text().unwrap_or_default());
-                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-                lines.map(str::to_owned).collect::<Vec<_>>()
-            };
-            match key.text.as_str() {
-                "images" => {
-                    images = lines().join(",").split(',').map(|name| name.trim().to_owned()).collect();
-                }
-                "tags" => tags = lines(),
-                "flavor" => flavor = lines(),
-                "labels" | "annotations" => {
-                    let help =
-                        "release-actions sets revision, source, version, created and title; write others as `labels`";
-                    self.remarks.note(key.at, format!("the {} of docker/metadata-action are left out", key.text), help);
-                }
-                "github-token" | "context" | "sep-tags" | "sep-labels" => {}
-                other => {
-                    self.remarks.refuse(
-                        key.at,
-                        format!("`{other}` of docker/metadata-action has no place"),
-                        "take it away",
-                    );
-                }
-            }
-        }
-        let (at, list) = step.at_path(&["with", "tags"]).map_or((step.at, None), |tags| (tags.at, Some(tags)));
-        match image::metadata(&images, &tags, &flavor) {
-            Ok(references) => {
-                let mut set =
-                    |name: &str, value: String| self.scope.outputs.insert(format!("steps.{id}.outputs.{name}"), value);
-                set("tags", references.join("\n"));
-                set("labels", String::new());
-                set("annotations", String::new());
-                let main =
-                    references.iter().find_map(|reference| reference.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
-                set("version", main.unwrap_or_default());
-            }
-            Err(what) => {
-                let line = list.and_then(|list| {
-                    let text = list.text()?;
-                    let index = text.lines().position(|line| what.contains(line.trim()) && !line.trim().is_empty())?;
-                    Some(list.line(index))
-                });
-                let help = "a release file writes the tags of one version; what moves, such as `1.2`, is set after the release";
-                self.remarks.refuse(
-                    line.unwrap_or(at),
-                    format!("{what} of docker/metadata-action cannot be written"),
-                    help,
-                );
-            }
-        }
-    }
-
-    fn build_action(&mut self, step: &Node) {
-        let mut build = Build { at: step.get("uses").map(|uses| uses.at), ..Build::default() };
-        let mut arguments = Vec::new();
-        for (key, value) in with(step) {
-            let filled = self.scope.fill(&value.text().unwrap_or_default());
-            let at = value.at;
-            match key.text.as_str() {
-                "context" => build.context = Some(Text { at, text: filled }),
-                "file" => build.dockerfile = Some(Text { at, text: filled }),
-                "tags" => {
-                    let lines = filled.lines().flat_map(|line| line.split(',')).map(str::trim);
-                    build.references = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
-                    build.named_at = Some(at);
-                }
-                "push" => match step_runs(&self.scope, value) {
-                    Some(pushed) => build.pushed = pushed,
-                    None => self.remarks.refuse(
-                        at,
-                        format!("whether `{filled}` pushes is known only when the workflow runs"),
-                        "write `true`",
-                    ),
-                },
-                "outputs" if filled == "type=registry" || filled == "type=image,push=true" => build.pushed = true,
-                "target" => self.pass(&mut build, "target", value, &filled),
-                "platforms" => {
-                    let list = filled.split([',', '\n']).map(str::trim).filter(|platform| !platform.is_empty());
-                    let list = list.collect::<Vec<_>>().join(",");
-                    self.pass(&mut build, "platforms", value, &list);
-                }
-                "build-args" => self.pass(&mut build, "build-args", value, &filled),
-                "build-contexts" => self.pass(&mut build, "build-contexts", value, &filled),
-                "labels" | "annotations" if filled.is_empty() => {}
-                "labels" => self.pass(&mut build, "labels", value, &filled),
-                "annotations" => self.pass(&mut build, "annotations", value, &filled),
-                "sbom" => self.pass_release(&mut build, "sbom", value, &filled),
-                "provenance" => {
-                    let mode = filled.strip_prefix("mode=").unwrap_or(&filled);
-                    self.pass_release(&mut build, "provenance", value, if mode == "true" { "max" } else { mode });
-                }
-                "secrets" => build.secrets = Some(filled),
-                "cache-from" | "cache-to" => cache(key, self.remarks),
-                "load" | "no-cache" | "pull" if filled == "false" => {}
-                "no-cache" | "pull" => arguments.push(format!("--{}", key.text)),
-                "add-hosts" | "shm-size" | "ulimit" | "network" | "cgroup-parent" | "allow" | "no-cache-filters" => {
-                    let flag = match key.text.as_str() {
-                        "add-hosts" => "add-host",
-                        "no-cache-filters" => "no-cache-filter",
-                        same => same,
-                    };
-                    for value in filled.split(['\n', ',']).map(str::trim).filter(|value| !value.is_empty()) {
-                        arguments.push(format!("--{flag}={value}"));
-                    }
-                }
-                "github-token" | "builder" => {}
-                "outputs" => {
-                    let help = "write `push: true` and name the image in `tags`";
-                    self.remarks.refuse(at, format!("`outputs: {}` has no place", filled.trim()), help);
-                    return;
-                }
-                other => {
-                    let help = "take it away, or build this image in a workflow of your own";
-                    self.remarks.refuse(key.at, format!("`{other}` of docker/build-push-action has no place"), help);
-                }
-            }
-        }
-        if !arguments.is_empty() {
-            build.inputs.push(Input::new("buildx-args", arguments.join("\n") + "\n"));
-        }
-        self.builds.push(build);
     }
 
     /// An input that means the same in a release file.
@@ -458,138 +283,6 @@ impl Reader<'_, '_> {
         let text = text.trim_matches('\n');
         (!text.trim().is_empty())
             .then(|| if text.contains('\n') { format!("{text}\n") } else { text.trim().to_owned() })
-    }
-
-    fn script(&mut self, step: &Node, run: &Node, release: &mut Option<Release>) {
-        let id = step.get("id").and_then(Node::text).unwrap_or_default();
-        match shell::commands(run, &self.scope) {
-            Ok(commands) => {
-                for command in commands {
-                    self.command(&id, &command, release);
-                }
-            }
-            Err((at, message)) => {
-                let help = "write it plainly, or move it to a workflow of its own first";
-                self.remarks.refuse(at, message, help);
-            }
-        }
-    }
-
-    fn command(&mut self, id: &str, command: &Command, release: &mut Option<Release>) {
-        let words = command.words.iter().map(String::as_str).collect::<Vec<_>>();
-        match words.as_slice() {
-            ["set" | "true" | ":", ..] | ["docker", "buildx", "create" | "use" | "inspect" | "ls", ..] => {}
-            ["echo", value] => output(&mut self.scope, id, value, command.appends.as_deref()),
-            ["echo", ..] if command.appends.is_none() => {}
-            ["docker", "login", rest @ ..] => self.login_command(command, rest),
-            ["docker", "build", rest @ ..] | ["docker", "buildx" | "image", "build", rest @ ..] => {
-                self.build_command(command.at, rest);
-            }
-            ["docker", "push", "--all-tags", repository] => {
-                for build in &mut self.builds {
-                    build.pushed |=
-                        build.references.iter().any(|reference| reference.starts_with(&format!("{repository}:")));
-                }
-            }
-            ["docker", "push", reference] | ["docker", "image", "push", reference] => self.push(command.at, reference),
-            ["docker", "tag", from, to] | ["docker", "image", "tag", from, to] => {
-                match self.builds.iter_mut().find(|build| build.references.iter().any(|known| known == from)) {
-                    Some(build) => build.references.push((*to).to_owned()),
-                    None => self.remarks.refuse(
-                        command.at,
-                        format!("`docker tag {from}`: nothing here builds it"),
-                        "take it away",
-                    ),
-                }
-            }
-            ["gh", "release", "create", rest @ ..] => release::command(command.at, rest, release, self.remarks),
-            other => {
-                let name = other.iter().take(2).copied().collect::<Vec<_>>().join(" ");
-                let help = "move it to a workflow of its own first";
-                self.remarks.refuse(command.at, format!("`{name}` has no place in a release file"), help);
-            }
-        }
-    }
-
-    fn push(&mut self, at: Position, reference: &str) {
-        match self.builds.iter_mut().find(|build| build.references.iter().any(|known| known == reference)) {
-            Some(build) => build.pushed = true,
-            None => self.remarks.refuse(
-                at,
-                "it pushes an image that nothing here builds",
-                "build it by docker/build-push-action",
-            ),
-        }
-    }
-
-    fn login_command(&mut self, command: &Command, words: &[&str]) {
-        let (mut host, mut user, mut password) = ("docker.io", "", command.input.clone().unwrap_or_default());
-        let mut words = words.iter().copied();
-        while let Some(word) = words.next() {
-            match word {
-                "-u" | "--username" => user = words.next().unwrap_or_default(),
-                "-p" | "--password" => words.next().unwrap_or_default().clone_into(&mut password),
-                "--password-stdin" => {}
-                word => match word.strip_prefix("--username=").or_else(|| word.strip_prefix("-u=")) {
-                    Some(name) => user = name,
-                    None => host = word,
-                },
-            }
-        }
-        self.login(command.at, host, user, &password);
-    }
-
-    fn build_command(&mut self, at: Position, words: &[&str]) {
-        let mut build = Build { at: Some(at), named_at: Some(at), ..Build::default() };
-        let (mut lists, mut arguments) = (BTreeMap::<&'static str, Vec<String>>::new(), Vec::new());
-        let mut words = words.iter().copied();
-        while let Some(word) = words.next() {
-            let (flag, glued) = match word.split_once('=') {
-                Some((flag, value)) if flag.starts_with('-') => (flag, Some(value)),
-                _ => (word, None),
-            };
-            let mut value = || glued.or_else(|| words.next()).unwrap_or_default().to_owned();
-            let place = |text: String| Some(Text { at, text });
-            match flag {
-                "-t" | "--tag" => build.references.push(value()),
-                "-f" | "--file" => build.dockerfile = place(value()),
-                "--platform" => lists.entry("platforms").or_default().push(value()),
-                "--target" => lists.entry("target").or_default().push(value()),
-                "--build-arg" => lists.entry("build-args").or_default().push(value()),
-                "--build-context" => lists.entry("build-contexts").or_default().push(value()),
-                "--label" => lists.entry("labels").or_default().push(value()),
-                "--annotation" => lists.entry("annotations").or_default().push(value()),
-                "--push" => build.pushed = true,
-                "--pull" | "--no-cache" => arguments.push(flag.to_owned()),
-                "--network" | "--add-host" | "--ulimit" | "--shm-size" => arguments.push(format!("{flag}={}", value())),
-                "--progress" | "--builder" => drop(value()),
-                "--cache-from" | "--cache-to" => {
-                    let key = Text { at, text: flag.trim_start_matches('-').to_owned() };
-                    drop(value());
-                    cache(&key, self.remarks);
-                }
-                "--rm" | "--load" | "-q" | "--quiet" => {}
-                flag if flag.starts_with('-') => {
-                    let help = "take it away, or build this image in a workflow of your own";
-                    self.remarks.refuse(at, format!("`{flag}` of `docker build` has no place"), help);
-                    return;
-                }
-                context if build.context.is_none() => build.context = place(context.to_owned()),
-                extra => {
-                    self.remarks.refuse(at, format!("`docker build` has two contexts: `{extra}`"), "name one");
-                    return;
-                }
-            }
-        }
-        for (name, values) in lists {
-            let separator = if name == "platforms" { "," } else { "\n" };
-            let node = Node { at, value: Value::Null };
-            self.pass(&mut build, name, &node, &values.join(separator));
-        }
-        if !arguments.is_empty() {
-            build.inputs.push(Input::new("buildx-args", arguments.join("\n") + "\n"));
-        }
-        self.builds.push(build);
     }
 
     /// The services of this row.

@@ -1,0 +1,186 @@
+//! The steps that use an action: signing in, naming the image, building it.
+
+use super::{Build, Reader, cache, checkout, with};
+use crate::migrate::release::{self, Release};
+use crate::migrate::{image, step_runs};
+use crate::pipeline::Input;
+use crate::yaml::{Node, Text};
+
+impl Reader<'_, '_> {
+    pub(super) fn action(&mut self, name: &str, step: &Node, release: &mut Option<Release>) {
+        let at = step.get("uses").map_or(step.at, |uses| uses.at);
+        match name {
+            "actions/checkout" => checkout(step, &self.scope, self.remarks),
+            "docker/setup-qemu-action" | "docker/setup-buildx-action" => {
+                for (key, _) in with(step) {
+                    if !["version", "install", "platforms", "driver", "use"].contains(&key.text.as_str()) {
+                        let help = "build-image sets up emulators and a builder by itself; take the setting away";
+                        self.remarks.refuse(key.at, format!("`{}` of {name} has no place", key.text), help);
+                    }
+                }
+            }
+            "docker/login-action" => self.login_action(step),
+            "docker/metadata-action" => self.metadata(step),
+            "docker/build-push-action" => self.build_action(step),
+            "docker/bake-action" => {
+                let help = "write each target as a row of a matrix with docker/build-push-action";
+                self.remarks.refuse(at, "the targets of a bake file are not read", help);
+            }
+            name if release::is_release(name) => release::action(name, step, &self.scope, release, self.remarks),
+            name => {
+                let help = "move it to a workflow of its own first";
+                self.remarks.refuse(at, format!("{name} has no place in a release file"), help);
+            }
+        }
+    }
+
+    pub(super) fn login_action(&mut self, step: &Node) {
+        let (mut host, mut user, mut password) = ("docker.io".to_owned(), String::new(), String::new());
+        for (key, value) in with(step) {
+            let filled = self.scope.fill(&value.text().unwrap_or_default());
+            match key.text.as_str() {
+                "registry" => host = filled,
+                "username" => user = filled,
+                "password" => password = filled,
+                "logout" => {}
+                "ecr" if filled == "false" => {}
+                other => self.remarks.refuse(
+                    key.at,
+                    format!("`{other}` of docker/login-action has no place"),
+                    "take it away",
+                ),
+            }
+        }
+        let at = step.get("uses").map_or(step.at, |uses| uses.at);
+        self.login(at, &host, &user, &password);
+    }
+
+    pub(super) fn metadata(&mut self, step: &Node) {
+        let id = step.get("id").and_then(Node::text).unwrap_or_default();
+        let (mut images, mut tags, mut flavor) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, value) in with(step) {
+            let lines = || {
+                let text = self.scope.fill(&value.text().unwrap_or_default());
+                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+                lines.map(str::to_owned).collect::<Vec<_>>()
+            };
+            match key.text.as_str() {
+                "images" => {
+                    images = lines().join(",").split(',').map(|name| name.trim().to_owned()).collect();
+                }
+                "tags" => tags = lines(),
+                "flavor" => flavor = lines(),
+                "labels" | "annotations" => {
+                    let help =
+                        "release-actions sets revision, source, version, created and title; write others as `labels`";
+                    self.remarks.note(key.at, format!("the {} of docker/metadata-action are left out", key.text), help);
+                }
+                "github-token" | "context" | "sep-tags" | "sep-labels" => {}
+                other => {
+                    self.remarks.refuse(
+                        key.at,
+                        format!("`{other}` of docker/metadata-action has no place"),
+                        "take it away",
+                    );
+                }
+            }
+        }
+        let (at, list) = step.at_path(&["with", "tags"]).map_or((step.at, None), |tags| (tags.at, Some(tags)));
+        match image::metadata(&images, &tags, &flavor) {
+            Ok(references) => {
+                let mut set =
+                    |name: &str, value: String| self.scope.outputs.insert(format!("steps.{id}.outputs.{name}"), value);
+                set("tags", references.join("\n"));
+                set("labels", String::new());
+                set("annotations", String::new());
+                let main =
+                    references.iter().find_map(|reference| reference.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+                set("version", main.unwrap_or_default());
+            }
+            Err(what) => {
+                let line = list.and_then(|list| {
+                    let text = list.text()?;
+                    let index = text.lines().position(|line| what.contains(line.trim()) && !line.trim().is_empty())?;
+                    Some(list.line(index))
+                });
+                let help = "a release file writes the tags of one version; what moves, such as `1.2`, is set after the release";
+                self.remarks.refuse(
+                    line.unwrap_or(at),
+                    format!("{what} of docker/metadata-action cannot be written"),
+                    help,
+                );
+            }
+        }
+    }
+
+    pub(super) fn build_action(&mut self, step: &Node) {
+        let mut build = Build { at: step.get("uses").map(|uses| uses.at), ..Build::default() };
+        let mut arguments = Vec::new();
+        for (key, value) in with(step) {
+            let filled = self.scope.fill(&value.text().unwrap_or_default());
+            let at = value.at;
+            match key.text.as_str() {
+                "context" => build.context = Some(Text { at, text: filled }),
+                "file" => build.dockerfile = Some(Text { at, text: filled }),
+                "tags" => {
+                    let lines = filled.lines().flat_map(|line| line.split(',')).map(str::trim);
+                    build.references = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+                    build.named_at = Some(at);
+                }
+                "push" => match step_runs(&self.scope, value) {
+                    Some(pushed) => build.pushed = pushed,
+                    None => self.remarks.refuse(
+                        at,
+                        format!("whether `{filled}` pushes is known only when the workflow runs"),
+                        "write `true`",
+                    ),
+                },
+                "outputs" if filled == "type=registry" || filled == "type=image,push=true" => build.pushed = true,
+                "target" => self.pass(&mut build, "target", value, &filled),
+                "platforms" => {
+                    let list = filled.split([',', '\n']).map(str::trim).filter(|platform| !platform.is_empty());
+                    let list = list.collect::<Vec<_>>().join(",");
+                    self.pass(&mut build, "platforms", value, &list);
+                }
+                "build-args" => self.pass(&mut build, "build-args", value, &filled),
+                "build-contexts" => self.pass(&mut build, "build-contexts", value, &filled),
+                "labels" | "annotations" if filled.is_empty() => {}
+                "labels" => self.pass(&mut build, "labels", value, &filled),
+                "annotations" => self.pass(&mut build, "annotations", value, &filled),
+                "sbom" => self.pass_release(&mut build, "sbom", value, &filled),
+                "provenance" => {
+                    let mode = filled.strip_prefix("mode=").unwrap_or(&filled);
+                    self.pass_release(&mut build, "provenance", value, if mode == "true" { "max" } else { mode });
+                }
+                "secrets" => build.secrets = Some(filled),
+                "cache-from" | "cache-to" => cache(key, self.remarks),
+                "load" | "no-cache" | "pull" if filled == "false" => {}
+                "no-cache" | "pull" => arguments.push(format!("--{}", key.text)),
+                "add-hosts" | "shm-size" | "ulimit" | "network" | "cgroup-parent" | "allow" | "no-cache-filters" => {
+                    let flag = match key.text.as_str() {
+                        "add-hosts" => "add-host",
+                        "no-cache-filters" => "no-cache-filter",
+                        same => same,
+                    };
+                    for value in filled.split(['\n', ',']).map(str::trim).filter(|value| !value.is_empty()) {
+                        arguments.push(format!("--{flag}={value}"));
+                    }
+                }
+                "github-token" | "builder" => {}
+                "outputs" => {
+                    let help = "write `push: true` and name the image in `tags`";
+                    self.remarks.refuse(at, format!("`outputs: {}` has no place", filled.trim()), help);
+                    return;
+                }
+                other => {
+                    let help = "take it away, or build this image in a workflow of your own";
+                    self.remarks.refuse(key.at, format!("`{other}` of docker/build-push-action has no place"), help);
+                }
+            }
+        }
+        if !arguments.is_empty() {
+            build.inputs.push(Input::new("buildx-args", arguments.join("\n") + "\n"));
+        }
+        self.builds.push(build);
+    }
+}

@@ -1,0 +1,143 @@
+//! The steps that run a script: the commands of Docker, and what works out the version.
+
+use std::collections::BTreeMap;
+
+use super::{Build, Reader, cache, output};
+use crate::migrate::release::{self, Release};
+use crate::migrate::shell::{self, Command};
+use crate::pipeline::Input;
+use crate::yaml::{Node, Position, Text, Value};
+
+impl Reader<'_, '_> {
+    pub(super) fn script(&mut self, step: &Node, run: &Node, release: &mut Option<Release>) {
+        let id = step.get("id").and_then(Node::text).unwrap_or_default();
+        match shell::commands(run, &self.scope) {
+            Ok(commands) => {
+                for command in commands {
+                    self.command(&id, &command, release);
+                }
+            }
+            Err((at, message)) => {
+                let help = "write it plainly, or move it to a workflow of its own first";
+                self.remarks.refuse(at, message, help);
+            }
+        }
+    }
+
+    pub(super) fn command(&mut self, id: &str, command: &Command, release: &mut Option<Release>) {
+        let words = command.words.iter().map(String::as_str).collect::<Vec<_>>();
+        match words.as_slice() {
+            ["set" | "true" | ":", ..] | ["docker", "buildx", "create" | "use" | "inspect" | "ls", ..] => {}
+            ["echo", value] => output(&mut self.scope, id, value, command.appends.as_deref()),
+            ["echo", ..] if command.appends.is_none() => {}
+            ["docker", "login", rest @ ..] => self.login_command(command, rest),
+            ["docker", "build", rest @ ..] | ["docker", "buildx" | "image", "build", rest @ ..] => {
+                self.build_command(command.at, rest);
+            }
+            ["docker", "push", "--all-tags", repository] => {
+                for build in &mut self.builds {
+                    build.pushed |=
+                        build.references.iter().any(|reference| reference.starts_with(&format!("{repository}:")));
+                }
+            }
+            ["docker", "push", reference] | ["docker", "image", "push", reference] => self.push(command.at, reference),
+            ["docker", "tag", from, to] | ["docker", "image", "tag", from, to] => {
+                match self.builds.iter_mut().find(|build| build.references.iter().any(|known| known == from)) {
+                    Some(build) => build.references.push((*to).to_owned()),
+                    None => self.remarks.refuse(
+                        command.at,
+                        format!("`docker tag {from}`: nothing here builds it"),
+                        "take it away",
+                    ),
+                }
+            }
+            ["gh", "release", "create", rest @ ..] => release::command(command.at, rest, release, self.remarks),
+            other => {
+                let name = other.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+                let help = "move it to a workflow of its own first";
+                self.remarks.refuse(command.at, format!("`{name}` has no place in a release file"), help);
+            }
+        }
+    }
+
+    pub(super) fn push(&mut self, at: Position, reference: &str) {
+        match self.builds.iter_mut().find(|build| build.references.iter().any(|known| known == reference)) {
+            Some(build) => build.pushed = true,
+            None => self.remarks.refuse(
+                at,
+                "it pushes an image that nothing here builds",
+                "build it by docker/build-push-action",
+            ),
+        }
+    }
+
+    pub(super) fn login_command(&mut self, command: &Command, words: &[&str]) {
+        let (mut host, mut user, mut password) = ("docker.io", "", command.input.clone().unwrap_or_default());
+        let mut words = words.iter().copied();
+        while let Some(word) = words.next() {
+            match word {
+                "-u" | "--username" => user = words.next().unwrap_or_default(),
+                "-p" | "--password" => words.next().unwrap_or_default().clone_into(&mut password),
+                "--password-stdin" => {}
+                word => match word.strip_prefix("--username=").or_else(|| word.strip_prefix("-u=")) {
+                    Some(name) => user = name,
+                    None => host = word,
+                },
+            }
+        }
+        self.login(command.at, host, user, &password);
+    }
+
+    pub(super) fn build_command(&mut self, at: Position, words: &[&str]) {
+        let mut build = Build { at: Some(at), named_at: Some(at), ..Build::default() };
+        let (mut lists, mut arguments) = (BTreeMap::<&'static str, Vec<String>>::new(), Vec::new());
+        let mut words = words.iter().copied();
+        while let Some(word) = words.next() {
+            let (flag, glued) = match word.split_once('=') {
+                Some((flag, value)) if flag.starts_with('-') => (flag, Some(value)),
+                _ => (word, None),
+            };
+            let mut value = || glued.or_else(|| words.next()).unwrap_or_default().to_owned();
+            let place = |text: String| Some(Text { at, text });
+            match flag {
+                "-t" | "--tag" => build.references.push(value()),
+                "-f" | "--file" => build.dockerfile = place(value()),
+                "--platform" => lists.entry("platforms").or_default().push(value()),
+                "--target" => lists.entry("target").or_default().push(value()),
+                "--build-arg" => lists.entry("build-args").or_default().push(value()),
+                "--build-context" => lists.entry("build-contexts").or_default().push(value()),
+                "--label" => lists.entry("labels").or_default().push(value()),
+                "--annotation" => lists.entry("annotations").or_default().push(value()),
+                "--push" => build.pushed = true,
+                "--pull" | "--no-cache" => arguments.push(flag.to_owned()),
+                "--network" | "--add-host" | "--ulimit" | "--shm-size" => arguments.push(format!("{flag}={}", value())),
+                "--progress" | "--builder" => drop(value()),
+                "--cache-from" | "--cache-to" => {
+                    let key = Text { at, text: flag.trim_start_matches('-').to_owned() };
+                    drop(value());
+                    cache(&key, self.remarks);
+                }
+                "--rm" | "--load" | "-q" | "--quiet" => {}
+                flag if flag.starts_with('-') => {
+                    let help = "take it away, or build this image in a workflow of your own";
+                    self.remarks.refuse(at, format!("`{flag}` of `docker build` has no place"), help);
+                    return;
+                }
+                context if build.context.is_none() => build.context = place(context.to_owned()),
+                extra => {
+                    self.remarks.refuse(at, format!("`docker build` has two contexts: `{extra}`"), "name one");
+                    return;
+                }
+            }
+        }
+        for (name, values) in lists {
+            let separator = if name == "platforms" { "," } else { "\n" };
+            let node = Node { at, value: Value::Null };
+            self.pass(&mut build, name, &node, &values.join(separator));
+        }
+        if !arguments.is_empty() {
+            build.inputs.push(Input::new("buildx-args", arguments.join("\n") + "\n"));
+        }
+        self.builds.push(build);
+    }
+}
