@@ -75,6 +75,8 @@ LABEL org.opencontainers.image.title="build-and-signal" \
       org.opencontainers.image.source="https://github.com/org/release-actions" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 WORKDIR /tmp
+# buildx has no roots of its own, and asks registries for tokens itself.
+COPY --from=rust /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # Where the program looks for it: beside itself.
 COPY --from=buildx /buildx /buildx
 COPY --from=build /out/build-and-signal/ /

@@ -323,6 +323,11 @@ impl Stage {
         path
     }
 
+    /// Removes a folder of the run.
+    pub(crate) fn remove_folder(&self, name: &str) {
+        std::fs::remove_dir_all(self.path(name)).unwrap();
+    }
+
     /// Sets the event and its payload; a tag push is the event unless told. These events run on the default branch.
     pub(crate) fn event(&mut self, name: &str, payload: &str) -> &mut Self {
         self.variable("GITHUB_EVENT_NAME", name);

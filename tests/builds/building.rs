@@ -63,7 +63,9 @@ async fn a_branch_that_stands_at_the_tags_commit_is_as_good() {
 #[tokio::test(start_paused = true)]
 async fn without_a_repository_the_runners_commit_counts() {
     let mut build = Build::new();
-    build.file("workspace/.git/HEAD", "");
+    build.file("workspace/.git/HEAD", "ref: refs/heads/.invalid\n");
+    build.build().await.is("failed", 2).says("does not say which commit is checked out");
+    build.remove_folder("workspace/.git");
     build.build().await.is("built", 0);
     let other = build.world.commit("something else");
     build.variable("GITHUB_SHA", &other);
@@ -165,4 +167,14 @@ async fn secrets_and_passwords_reach_buildx_in_no_argument() {
     let masks = ["::add-mask::s3cr3t-value", "::add-mask::passw0rd"];
     let shown = masks.iter().fold(ended.log.clone(), |log, mask| log.replace(mask, ""));
     assert!(!shown.contains("s3cr3t-value") && !shown.contains("passw0rd"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_beside_the_image_is_signed_in_to_also_where_nothing_is_pushed() {
+    let mut build = Build::new();
+    build.event("push", "{}").input("push", "false").input("cache", "registry");
+    build.build().await.is("built", 0);
+    let made = &build.builder.made()[0];
+    assert_eq!(made.all("--cache-to").len(), 1);
+    assert!(made.docker_config.contains("ghcr.io"), "{}", made.docker_config);
 }

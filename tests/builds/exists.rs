@@ -1,5 +1,7 @@
 //! A run for an image that is there already.
 
+use sim::{Answer, Fault};
+
 use super::Build;
 
 #[tokio::test(start_paused = true)]
@@ -54,4 +56,15 @@ async fn rebuild_builds_what_is_there() {
     let first = build.world.image_digest("ghcr.io/octo/shop/api:1.0.0");
     build.build().await.is("built", 0);
     assert_ne!(build.world.image_digest("ghcr.io/octo/shop/api:1.0.0"), first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_fails_for_a_moment_causes_no_build() {
+    let mut build = Build::new();
+    build.build().await.is("built", 0);
+    build.variable("GITHUB_RUN_ATTEMPT", "2");
+    let fault = Fault::on("HEAD", "ghcr.io", "/v2/octo/shop/api/manifests");
+    build.world.fault(fault.times(4).answer(Answer::status(503)));
+    build.build().await.is("verified", 0);
+    assert_eq!(build.builder.made().len(), 2);
 }

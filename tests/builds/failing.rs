@@ -68,6 +68,7 @@ async fn a_push_that_is_refused_names_the_permission_and_is_not_tried_again() {
 async fn of_two_tags_the_one_that_was_pushed_is_named() {
     let mut build = Build::new();
     build.input("extra-tags", "mirror.test/api:{version}");
+    build.world.push("mirror.test/other:1", &sim::ImageSpec::new());
     build.builder.next([None, Some(Fault::Pushes(1, SECOND_TAG))]);
     let ended = build.build().await;
     ended.is("failed", 1).says("pushed, then failed: push refused");
@@ -127,6 +128,17 @@ async fn a_build_that_hangs_ends_by_the_timeout() {
     let before = build.world.now();
     build.build().await.is("failed", 1).says("raise `timeout`");
     assert!(build.world.now().duration_since(before).unsigned_abs() < 11 * MINUTE);
+    assert_eq!(build.said()[1], ("failure".into(), "timeout".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timeout_covers_the_proof_too() {
+    let mut build = Build::new();
+    build.input("timeout", "25s");
+    build.builder.next([None, Some(Fault::Lies)]);
+    let before = build.world.now();
+    build.build().await.is("failed", 1).says("raise `timeout`");
+    assert!(build.world.now().duration_since(before).unsigned_abs() <= 35 * SECOND);
     assert_eq!(build.said()[1], ("failure".into(), "timeout".into()));
 }
 

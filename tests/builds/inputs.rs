@@ -103,6 +103,7 @@ async fn every_input_changed_changes_what_is_built() {
         let mut build = Build::new();
         build.file("workspace/api.Dockerfile", "FROM scratch\n");
         build.folder("workspace/api");
+        build.world.push("registry.test/other:1", &sim::ImageSpec::new());
         build.input(name, value);
         let ended = build.build().await;
         ended.is("built", 0);

@@ -1,9 +1,11 @@
 //! What others are told, and what happens when they cannot be.
 
-use serde_json::json;
-use sim::{Access, Answer, Fault, GitHubToken};
+use std::sync::Arc;
 
-use super::{Build, token};
+use serde_json::json;
+use sim::{Access, Answer, Fault, GitHubToken, RepositorySpec};
+
+use super::{Build, builder, token};
 use crate::stage::TOKEN;
 
 #[tokio::test(start_paused = true)]
@@ -12,6 +14,19 @@ async fn a_token_that_may_write_no_status_fails_before_anything_is_built() {
     build.world.token(GitHubToken::new(TOKEN).contents(Access::Read).packages(Access::Write));
     build.build().await.is("failed", 1).says("statuses: write");
     assert!(build.builder.made().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_announced_gets_an_end_also_when_github_refuses_the_next_question() {
+    let build = Build::new();
+    let loses: Arc<dyn Fn(&sim::World) + Send + Sync> = Arc::new(|world| {
+        world.token(GitHubToken::new(TOKEN).statuses(Access::Write).packages(Access::Write));
+        world.repository(RepositorySpec { private: true, ..RepositorySpec::default() });
+    });
+    build.builder.next([Some(builder::Fault::Meanwhile(loses))]);
+    let ended = build.build().await;
+    assert_eq!(ended.output("status"), "failed", "{}", ended.log);
+    assert_eq!(build.states().len(), 2, "{:?}", build.said());
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +52,10 @@ async fn a_github_that_fails_for_a_while_is_waited_out() {
 #[tokio::test(start_paused = true)]
 async fn a_pull_request_from_a_fork_is_told_why_there_is_no_signal() {
     let mut build = Build::new();
-    let payload = json!({ "pull_request": { "head": { "repo": { "fork": true } } } });
+    let payload = json!({
+        "pull_request": { "head": { "repo": { "full_name": "mallory/shop" } } },
+        "repository": { "full_name": "octo/shop" },
+    });
     build.event("pull_request", &payload.to_string()).input("tag", "v1.0.0").input("result", "pending");
     build.build().await.is("", 0).says("can only read");
     assert!(build.states().is_empty());

@@ -16,6 +16,9 @@ use crate::failure::Failure;
 /// As many last lines as a diagnosis may need: buildx quotes the step that failed at the end.
 const REMEMBERED: usize = 400;
 
+/// How long the builder that was made has to go away.
+const CLEAN_UP: Duration = Duration::from_secs(10);
+
 /// What buildx reads of the environment, by name or by how the name starts: where the daemon and the builders are, how the
 /// network is reached, what the runner offers for the cache (docker/buildx, "Environment variables"; docker/cli;
 /// moby/buildkit, "GitHub Actions cache"). Nothing else is handed on: no input, no token.
@@ -70,6 +73,8 @@ pub(crate) struct Buildx<'a> {
     pub(crate) timeout: Duration,
     /// How often what may work the next time is tried again.
     pub(crate) retries: u32,
+    /// What a builder that is made is called.
+    pub(crate) builder_name: String,
     /// The builder that was made because the daemon's own could not do what was asked.
     pub(crate) made_builder: Option<String>,
 }
@@ -171,10 +176,10 @@ impl Buildx<'_> {
 
     /// Makes a builder of the docker-container driver. False when it cannot be made.
     async fn make_builder(&mut self, what: &str) -> Result<bool, Failure> {
-        let name = "release-actions";
+        let name = self.builder_name.clone();
         tracing::info!("the builder cannot {what}: making one of the docker-container driver");
         let arguments =
-            ["create", "--name", name, "--driver", "docker-container", "--bootstrap"].map(ToOwned::to_owned);
+            ["create", "--name", &name, "--driver", "docker-container", "--bootstrap"].map(ToOwned::to_owned);
         let made = self.once("buildx create", &arguments).await?;
         if let Err(diagnosis) = &made {
             tracing::warn!(
@@ -183,13 +188,17 @@ impl Buildx<'_> {
             );
         }
         // Also what was made in part is removed at the end.
-        self.made_builder = Some(name.to_owned());
+        self.made_builder = Some(name);
         Ok(made.is_ok())
     }
 
     /// Removes the builder that was made.
     pub(crate) async fn clean_up(&mut self) {
         if let Some(name) = self.made_builder.clone() {
+            // Also after a cancel or the timeout.
+            let (_never, stop) = watch::channel(false);
+            self.stop = stop;
+            self.deadline = Instant::now() + CLEAN_UP;
             let removed = self.once("buildx rm", &["rm".to_owned(), "--force".to_owned(), name.clone()]).await;
             if !matches!(removed, Ok(Ok(()))) {
                 tracing::warn!("the builder {name} is left behind");

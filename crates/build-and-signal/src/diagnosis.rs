@@ -159,6 +159,11 @@ fn exports_cache(step: &str) -> bool {
 fn class(said: &str, lines: &[String]) -> Class {
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let transient = says(&TRANSIENT);
+    // First, as it quotes what was run, which may hold any of the words below.
+    if says(&["did not complete successfully"]) {
+        let no_emulator = lines.iter().any(|line| line.contains("exec format error"));
+        return if no_emulator { Class::Emulator } else { Class::Dockerfile };
+    }
     if let Some((_, what)) = REFUSED.iter().find(|(words, _)| said.contains(words)) {
         return Class::Builder(what);
     }
@@ -182,10 +187,6 @@ fn class(said: &str, lines: &[String]) -> Class {
     }
     if failed_step.starts_with("exporting to image") {
         return Class::Push { transient, denied: says(&DENIED) };
-    }
-    if says(&["did not complete successfully"]) {
-        let no_emulator = lines.iter().any(|line| line.contains("exec format error"));
-        return if no_emulator { Class::Emulator } else { Class::Dockerfile };
     }
     if says(&["failed to resolve source metadata", "failed to load cache key", "httpReadSeeker", "failed to copy"]) {
         return Class::Pull { transient };

@@ -469,7 +469,9 @@ fn buildx_args(reader: &mut InputReader<'_>, given: Option<&str>) -> Vec<String>
     let mut found = Vec::new();
     for (_, line) in lines(given) {
         let name = line.split('=').next().unwrap_or_default();
-        if BUILDX_ARGS.contains(&name) && !line.contains(char::is_control) {
+        // Without its value it would take the next argument for it.
+        let complete = line.contains('=') || ["--no-cache", "--pull"].contains(&line);
+        if complete && BUILDX_ARGS.contains(&name) && !line.contains(char::is_control) {
             found.push(line.to_owned());
         } else {
             let accepted = format!("one argument a line, as `--name` or `--name=value`, of {}", BUILDX_ARGS.join(" "));

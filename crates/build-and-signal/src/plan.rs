@@ -50,12 +50,14 @@ pub(crate) struct Plan {
     pub(crate) context: String,
     /// The environment of both calls: secrets by the name that the arguments give them.
     pub(crate) secrets: Vec<(String, String)>,
+    /// Where a cache beside the image is kept; `None` = it is kept elsewhere, or nowhere.
+    pub(crate) cache_image: Option<ImageReference>,
     /// Whether the cache is read from GitHub's cache service.
     pub(crate) reads_cache_service: bool,
 }
 
 /// Arguments that would build again what the first call built.
-const BUILD_ONLY: [&str; 3] = ["--no-cache", "--no-cache-filter", "--pull"];
+const BUILD_ONLY: [&str; 2] = ["--no-cache", "--no-cache-filter"];
 
 impl Plan {
     /// Makes the plan.
@@ -122,6 +124,7 @@ impl Plan {
             cache_to: cache_to.into_iter().flat_map(|to| ["--cache-to".to_owned(), to]).collect(),
             context: inputs.context.display().to_string(),
             secrets,
+            cache_image: (inputs.cache == Cache::Registry).then(|| cache_image(inputs, facts)).flatten(),
             reads_cache_service: inputs.cache == Cache::Gha && facts.has_cache_service,
         })
     }

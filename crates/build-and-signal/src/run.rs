@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use registry::Glance;
 use runner::{Environment, Outputs};
 use tokio::sync::watch;
-use tokio::time::Duration;
+use tokio::time::{Duration, timeout_at};
 
 use crate::buildx::{self, Buildx};
 use crate::cache_scope;
@@ -30,6 +30,13 @@ use crate::source::checked_out;
 
 /// How long a GitHub that does not answer is waited out before the build.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often a registry that does not answer is asked again whether the image is there, before it is built anew.
+const GLANCES: u32 = 3;
+/// The pause between two of them.
+const GLANCE_PAUSE: Duration = Duration::from_secs(5);
+/// How long buildx has to end when the time is up.
+const AFTER_BUILDX: Duration = Duration::from_secs(5);
 
 /// How a run ended.
 pub(crate) struct Ended {
@@ -75,7 +82,12 @@ impl Run<'_> {
             return self.only_build(&plan).await;
         }
         self.sign_in(&plan).await;
-        let ended = self.released(&release, &plan).await;
+        // buildx is ended by the same limit, in its own way; what is cut here is the asking of the registry and of GitHub.
+        let limit = self.session.began + self.inputs.timeout + AFTER_BUILDX;
+        let ended = match timeout_at(limit, self.released(&release, &plan)).await {
+            Ok(ended) => ended,
+            Err(_) => Err(Failure::TimedOut(self.inputs.timeout)),
+        };
         if !matches!(ended, Err(Failure::Cancelled)) {
             self.signal_end(&release, &plan, &ended).await?;
         }
@@ -108,12 +120,17 @@ impl Run<'_> {
 
     /// Nothing is built but the tag's commit.
     fn same_source(&self, (tag, commit): &Release) -> Result<(), Failure> {
-        let there = checked_out(&self.workspace()).or_else(|| self.session.runner.sha.clone());
+        let workspace = self.workspace();
+        let has_repository = workspace.join(".git").exists();
+        let there = checked_out(&workspace).or_else(|| self.session.runner.sha.clone().filter(|_| !has_repository));
         match there {
             Some(there) if there != *commit => {
                 Err(Failure::WrongSource { checked_out: there, tag: tag.to_string(), commit: commit.clone() })
             }
             Some(_) => Ok(()),
+            None if has_repository => Err(Failure::BadInput(
+                "the `.git` of the workspace does not say which commit is checked out: use actions/checkout, which keeps references as files".into(),
+            )),
             None => Err(Failure::BadInput(
                 "nobody says which commit this is: the workspace holds no git repository, and GITHUB_SHA is not set; put a checkout step before this one".into(),
             )),
@@ -199,8 +216,10 @@ impl Run<'_> {
     /// Who signs in where: the hosts of the image, and those that `registry-auth` names, for base images.
     async fn docker_folder(&self, plan: &Plan) -> Result<DockerFolder, Failure> {
         let named = self.session.connection.registry_auth.iter().map(|line| &line.host);
+        // Base images of the same owner stand there too.
+        let ghcr: Option<Host> = "ghcr.io".parse().ok();
         let mut hosts: Vec<&Host> = Vec::new();
-        for host in plan.images.iter().map(ImageReference::host).chain(named) {
+        for host in plan.images.iter().chain(&plan.cache_image).map(ImageReference::host).chain(&ghcr).chain(named) {
             if !hosts.contains(&host) {
                 hosts.push(host);
             }
@@ -237,6 +256,7 @@ impl Run<'_> {
             deadline: self.session.began + self.inputs.timeout,
             timeout: self.inputs.timeout,
             retries: self.inputs.retries,
+            builder_name: builder_name(self.session.run_url().as_deref(), self.inputs.service.as_str()),
             made_builder: None,
         }
     }
@@ -249,6 +269,9 @@ impl Run<'_> {
 
     /// Everything between the plan and the end that is signalled.
     async fn released(&self, release: &Release, plan: &Plan) -> Result<(Ended, Said), Failure> {
+        if self.inputs.result.is_some() {
+            self.due(release);
+        }
         match self.inputs.result {
             None => {
                 if let Some(proof) = self.is_there(release, plan).await? {
@@ -270,7 +293,6 @@ impl Run<'_> {
                 // An image that names no commit is that of this build only where somebody names its digest.
                 let revision = if digest.is_some() { RevisionPolicy::Auto } else { RevisionPolicy::Require };
                 let expected = Expected { images: &plan.images, platforms, digest, commit: &release.1, revision };
-                self.due();
                 let proof = prove_all(self.session, expected).await.map_err(|why| {
                     let next = if why.contains("names no revision") && digest.is_none() {
                         "; let its build set that label, or give the digest that it pushed in `digest`"
@@ -302,7 +324,21 @@ impl Run<'_> {
         if self.inputs.if_exists == IfExists::Rebuild {
             return Ok(None);
         }
-        let seen = glance_at(self.session, &plan.images).await;
+        let mut seen = glance_at(self.session, &plan.images).await;
+        for _ in 0..GLANCES {
+            if !seen.iter().any(|seen| matches!(seen.glance, Glance::Unreachable { .. })) {
+                break;
+            }
+            tokio::time::sleep(GLANCE_PAUSE).await;
+            seen = glance_at(self.session, &plan.images).await;
+        }
+        if let Some(Glance::Unreachable { why }) =
+            seen.iter().map(|seen| &seen.glance).find(|glance| matches!(glance, Glance::Unreachable { .. }))
+        {
+            return Err(Failure::NotProven(format!(
+                "it cannot be told whether the image is there already: {why}; run this job again, or build it anew by `if-exists: rebuild`"
+            )));
+        }
         let Some(digest) = seen.first().and_then(Seen::digest) else { return Ok(None) };
         let same = |seen: &Seen| seen.digest() == Some(digest);
         let missing: Vec<&ImageReference> =
@@ -315,7 +351,7 @@ impl Run<'_> {
         let (commit, revision) = (&release.1, RevisionPolicy::Require);
         let expected = Expected { images: &there, platforms, digest: None, commit, revision };
         let Ok(proof) = prove_digest(self.session, &plan.images[0], digest, expected).await else { return Ok(None) };
-        self.due();
+        self.due(release);
         if !missing.is_empty() {
             self.add_tags(release, plan, &missing, digest).await?;
         }
@@ -433,9 +469,14 @@ impl Run<'_> {
         self.inputs.signal && !self.session.event.from_fork
     }
 
-    /// From now on somebody waits for an end.
-    fn due(&self) {
-        self.progress.known().owes_signal = self.signals();
+    /// From now on somebody waits for an end: of this run, or, should it be killed, of its post step.
+    fn due(&self, (tag, commit): &Release) {
+        let owes = self.signals() && self.inputs.result != Some(BuildResult::Pending);
+        self.progress.known().owes_signal = owes;
+        let owed = [("owed", "true"), ("tag", tag.as_str()), ("commit", commit.as_str())];
+        if owes && let Err(error) = self.outputs.save_state(&owed) {
+            tracing::warn!("cannot {error}");
+        }
     }
 
     /// Says that it builds, before anything is built, so that a token that may not say so fails at once.
@@ -443,15 +484,9 @@ impl Run<'_> {
         if self.session.event.from_fork && self.inputs.signal {
             self.progress.console().notice(None, "no signal: the token of a pull request from a fork can only read");
         }
-        self.due();
+        self.due(release);
         if !self.signals() {
             return Ok(());
-        }
-        // For the post step, should this one be killed.
-        let (tag, commit) = release;
-        let owed = [("owed", "true"), ("tag", tag.as_str()), ("commit", commit.as_str())];
-        if let Err(error) = self.outputs.save_state(&owed) {
-            tracing::warn!("cannot {error}");
         }
         let url = self.signaller(release).write_status(&Said::Pending).await?;
         self.progress.known().signal_url = url;
@@ -475,8 +510,10 @@ impl Run<'_> {
         }
         let said = match ended {
             Ok((_, said)) => said.clone(),
-            // The token may not, and the run fails with that.
-            Err(Failure::GitHub(github::Error::Denied { .. })) => return Ok(()),
+            // Nothing was announced, and the token may say nothing.
+            Err(Failure::GitHub(github::Error::Denied { .. })) if self.progress.known().signal_url.is_empty() => {
+                return Ok(());
+            }
             Err(failure @ Failure::TagMoved { .. }) => Said::Error(failure.class()),
             Err(failure) => Said::Failure(failure.class()),
         };
@@ -518,4 +555,10 @@ impl Run<'_> {
 fn whole_seconds(time: Option<Timestamp>) -> Timestamp {
     let time = time.unwrap_or(Timestamp::UNIX_EPOCH);
     Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// A name that no other run on the same daemon has.
+fn builder_name(run_url: Option<&str>, service: &str) -> String {
+    let run: String = run_url.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+    format!("release-actions-{run}-{service}")
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use domain::image::Host;
@@ -21,6 +21,10 @@ impl DockerFolder {
     pub(crate) fn write(inherited: Option<&Path>, logins: &[(Host, Login)]) -> io::Result<Self> {
         // Only we can enter it.
         let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir()?;
+        // The contexts that the configuration names, with their certificates.
+        if let Some(contexts) = inherited.map(|folder| folder.join("contexts")).filter(|contexts| contexts.is_dir()) {
+            symlink(contexts, folder.path().join("contexts"))?;
+        }
         let inherited = inherited.and_then(|folder| fs::read(folder.join("config.json")).ok());
         let inherited: Option<Value> = inherited.and_then(|text| serde_json::from_slice(&text).ok());
         let config = config(inherited.as_ref().and_then(Value::as_object), logins);

@@ -121,9 +121,8 @@ impl Event {
             release_tag: text(&payload["release"]["tag_name"]),
             workflow_run: workflow_run(&payload["workflow_run"]),
             private: payload["repository"]["private"].as_bool(),
-            from_fork: payload["pull_request"]["head"]["repo"]["fork"].as_bool() == Some(true)
-                || text(&payload["pull_request"]["head"]["repo"]["full_name"])
-                    .is_some_and(|head| text(&payload["repository"]["full_name"]).is_some_and(|base| base != head)),
+            from_fork: text(&payload["pull_request"]["head"]["repo"]["full_name"])
+                .is_some_and(|head| text(&payload["repository"]["full_name"]).is_some_and(|base| base != head)),
         }
     }
 }
