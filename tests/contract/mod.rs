@@ -48,14 +48,12 @@ fn table(page: &str, heading: &str) -> BTreeMap<String, String> {
 #[test]
 fn the_readme_lists_every_input_with_its_default_and_no_other() {
     assert_eq!(table("README.md", "Inputs"), declared("inputs"));
-    assert_eq!(table("actions/build-and-signal/README.md", "Inputs"), declared_by("build-and-signal", "inputs"));
+    assert_eq!(table("docs/build-and-signal.md", "Inputs"), declared_by("build-and-signal", "inputs"));
 }
 
 #[test]
 fn the_readme_lists_every_output_and_no_other() {
-    for (page, action) in
-        [("README.md", "wait-and-release"), ("actions/build-and-signal/README.md", "build-and-signal")]
-    {
+    for (page, action) in [("README.md", "wait-and-release"), ("docs/build-and-signal.md", "build-and-signal")] {
         let listed: BTreeSet<_> = table(page, "Outputs").into_keys().collect();
         assert_eq!(listed, declared_by(action, "outputs").into_keys().collect(), "{page}");
     }
@@ -167,7 +165,7 @@ async fn the_lock_file_is_as_its_schema_says() {
 #[test]
 fn every_relative_link_of_the_pages_leads_somewhere() {
     let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
-    for page in pages.into_iter().chain(["actions/build-and-signal/README.md"]) {
+    for page in pages.into_iter().chain(["docs/build-and-signal.md"]) {
         let text = read(page);
         let folder = root().join(page).parent().unwrap().to_owned();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
