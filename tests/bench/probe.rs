@@ -22,20 +22,25 @@ pub(crate) async fn run(host: &str, goal: Goal, count: u32, times: usize) -> any
         for service in services(count) {
             let image: ImageReference = format!("{host}/{}:{}", repository(&service), goal.version()).parse()?;
             let registry = registry.clone();
-            questions.spawn(async move { is_as_expected(&registry, &image, goal).await });
+            questions.spawn(async move { asked(&registry, &image, goal).await });
         }
-        let expected = questions.join_all().await.into_iter().filter(|is_as_expected| *is_as_expected).count();
-        ensure!(expected == usize::try_from(count)?, "{expected} of {count} images are as expected");
+        let unexpected: Vec<String> = questions.join_all().await.into_iter().filter_map(Result::err).collect();
+        ensure!(unexpected.is_empty(), "{} of {count} images are not as expected: {}", unexpected.len(), unexpected[0]);
         writeln!(std::io::stdout(), "{}", begun.elapsed().as_secs_f64() * 1000.0)?;
     }
     Ok(())
 }
 
-async fn is_as_expected(registry: &Registry, image: &ImageReference, goal: Goal) -> bool {
+/// The error is what was seen instead.
+async fn asked(registry: &Registry, image: &ImageReference, goal: Goal) -> Result<(), String> {
     let wanted = Wanted { platforms: Vec::new(), read_revision: true };
-    match goal {
-        Goal::Poll => registry.look(image, &wanted).await == Sight::Absent,
-        Goal::Existence => matches!(registry.digest(image).await, Glance::Digest(_)),
-        Goal::Proof => matches!(registry.look(image, &wanted).await, Sight::Image(facts) if facts.claims.len() == 2),
+    if goal == Goal::Existence {
+        let glance = registry.digest(image).await;
+        return if matches!(glance, Glance::Digest(_)) { Ok(()) } else { Err(format!("{glance:?}")) };
+    }
+    match (goal, registry.look(image, &wanted).await) {
+        (Goal::Poll, Sight::Absent) => Ok(()),
+        (Goal::Proof, Sight::Image(facts)) if facts.claims.len() == 2 => Ok(()),
+        (_, sight) => Err(format!("{image}: {sight:?}")),
     }
 }
