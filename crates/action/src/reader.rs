@@ -138,6 +138,15 @@ fn parse_duration(text: &str) -> Option<Duration> {
     (last_unit != u64::MAX).then(|| Duration::from_secs(seconds))
 }
 
+/// Says every problem, and gives a headline back.
+pub fn say(problems: &[Problem]) -> String {
+    for problem in problems {
+        tracing::error!(title = problem.name.as_str(), "{problem}");
+    }
+    let names = problems.iter().map(|problem| problem.name.as_str()).collect::<Vec<_>>().join(", ");
+    format!("bad input, nothing was contacted: {names}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,7 +24,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use action::{Given, InputReader};
-use runner::{Cancel, Console, Environment, Log, Outputs, Problem, Runner};
+use runner::{Cancel, Console, Environment, Log, Outputs, Runner};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -70,7 +70,7 @@ pub async fn run(
     let inputs = Inputs::read(environment, &mut reader, &masker);
     let problems = reader.into_problems();
     let (Some(given), Some(inputs), true) = (given, inputs, problems.is_empty()) else {
-        progress.report(&outputs, Status::Failed, "", &say(&problems));
+        progress.report(&outputs, Status::Failed, "", &action::say(&problems));
         return 2;
     };
     let service = inputs.service.as_str();
@@ -130,13 +130,4 @@ fn end(ended: Result<run::Ended, Failure>, progress: &Progress, outputs: &Output
             failure.exit_code()
         }
     }
-}
-
-/// Says every problem, and gives a headline back.
-fn say(problems: &[Problem]) -> String {
-    for problem in problems {
-        tracing::error!(title = problem.name.as_str(), "{problem}");
-    }
-    let names = problems.iter().map(|problem| problem.name.as_str()).collect::<Vec<_>>().join(", ");
-    format!("bad input, nothing was contacted: {names}")
 }

@@ -288,11 +288,10 @@ impl Run<'_> {
                 Ok((Ended::new(Status::Announced, "announced: it builds"), Said::Pending))
             }
             Some(BuildResult::Success) => {
-                let (platforms, digest) =
-                    (self.inputs.platforms.as_deref().unwrap_or_default(), self.inputs.digest.as_ref());
+                let digest = self.inputs.digest.as_ref();
                 // An image that names no commit is that of this build only where somebody names its digest.
                 let revision = if digest.is_some() { RevisionPolicy::Auto } else { RevisionPolicy::Require };
-                let expected = Expected { images: &plan.images, platforms, digest, commit: &release.1, revision };
+                let expected = Expected { digest, revision, ..self.expected(&plan.images, release) };
                 let proof = prove_all(self.session, expected).await.map_err(|why| {
                     let next = if why.contains("names no revision") && digest.is_none() {
                         "; let its build set that label, or give the digest that it pushed in `digest`"
@@ -317,6 +316,12 @@ impl Run<'_> {
                 Ok((Ended::new(Status::Failed, "its build was skipped"), Said::Error("skipped".into())))
             }
         }
+    }
+
+    /// What an image that we built must be: it names the commit, as we always set that label.
+    fn expected<'a>(&'a self, images: &'a [ImageReference], release: &'a Release) -> Expected<'a> {
+        let platforms = self.inputs.platforms.as_deref().unwrap_or_default();
+        Expected { images, platforms, digest: None, commit: &release.1, revision: RevisionPolicy::Require }
     }
 
     /// The proof of an image of this commit that stands under every tag already. A further tag that is missing is added to it.
@@ -347,9 +352,7 @@ impl Run<'_> {
             return Ok(None);
         }
         let there: Vec<ImageReference> = seen.iter().filter(|seen| same(seen)).map(|seen| seen.image.clone()).collect();
-        let platforms = self.inputs.platforms.as_deref().unwrap_or_default();
-        let (commit, revision) = (&release.1, RevisionPolicy::Require);
-        let expected = Expected { images: &there, platforms, digest: None, commit, revision };
+        let expected = self.expected(&there, release);
         let Ok(proof) = prove_digest(self.session, &plan.images[0], digest, expected).await else { return Ok(None) };
         self.due(release);
         if !missing.is_empty() {
@@ -412,9 +415,7 @@ impl Run<'_> {
         self.progress.known().pushed = true;
         let _ = pushed?;
         let digest = digest_in(&metadata);
-        let platforms = self.inputs.platforms.as_deref().unwrap_or_default();
-        let (commit, revision) = (&release.1, RevisionPolicy::Require);
-        let expected = Expected { images: &plan.images, platforms, digest: digest.as_ref(), commit, revision };
+        let expected = Expected { digest: digest.as_ref(), ..self.expected(&plan.images, release) };
         let proof = prove_all(self.session, expected)
             .await
             .map_err(|why| Failure::NotProven(format!("buildx pushed without an error, but {why}")))?;
@@ -445,8 +446,7 @@ impl Run<'_> {
         let mut found = Vec::new();
         for seen in glance_at(self.session, &plan.images).await {
             let Some(digest) = seen.digest() else { continue };
-            let (commit, revision) = (&release.1, RevisionPolicy::Require);
-            let expected = Expected { images: &plan.images, platforms: &[], digest: None, commit, revision };
+            let expected = Expected { platforms: &[], ..self.expected(&plan.images, release) };
             match prove_digest(self.session, &seen.image, digest, expected).await {
                 Ok(_) => found.push((seen.image.clone(), digest.clone())),
                 Err(flaw) => tracing::debug!("{}: {}", seen.image, wrong(&flaw)),

@@ -21,7 +21,7 @@ mod target;
 use std::io::Write;
 use std::time::Duration;
 
-use runner::{Cancel, Console, Environment, Log, Outputs, Problem, Runner};
+use runner::{Cancel, Console, Environment, Log, Outputs, Runner};
 use tracing_subscriber::layer::SubscriberExt as _;
 use transport::{Core, CoreOptions};
 
@@ -52,7 +52,7 @@ pub async fn run(
     let checked = match Checked::read(environment, &console.masker()) {
         Ok(checked) => checked,
         Err(problems) => {
-            progress.report(&outputs, None, Status::Failed, &say(&problems));
+            progress.report(&outputs, None, Status::Failed, &action::say(&problems));
             return 2;
         }
     };
@@ -102,13 +102,4 @@ async fn run_or_cancel(context: &Context, progress: &Progress, outputs: &Outputs
         }
     };
     Some(ended.unwrap_or_else(Ended::from))
-}
-
-/// Says every problem, and gives a headline back.
-fn say(problems: &[Problem]) -> String {
-    for problem in problems {
-        tracing::error!(title = problem.name.as_str(), "{problem}");
-    }
-    let names = problems.iter().map(|problem| problem.name.as_str()).collect::<Vec<_>>().join(", ");
-    format!("bad input, nothing was contacted: {names}")
 }
