@@ -11,7 +11,8 @@ use crate::e2e::place::printed;
 const RELEASES: [(&str, &str); 2] =
     [("release-build-and-signal", "build-and-signal"), ("release-wait-and-release", "wait-and-release")];
 /// In place of the stages that compile, which release.sh builds: what they leave, as the script exported it.
-const COMPILED: &str = "FROM scratch AS buildx\nCOPY buildx /buildx\nFROM scratch AS build\nCOPY out /out\n";
+const COMPILED: &str = "FROM scratch AS rust\nCOPY etc /etc\nFROM scratch AS buildx\nCOPY buildx /buildx\n\
+                        FROM scratch AS build\nCOPY out /out\n";
 
 /// The source as it is committed, but for what no runner on this machine can do.
 async fn source(shop: &Shop) {
@@ -45,6 +46,8 @@ async fn source(shop: &Shop) {
         std::fs::create_dir_all(repository.join(to).parent().unwrap()).unwrap();
         std::fs::copy(programs.join(from), repository.join(to)).unwrap();
     };
+    // buildx asks registries for tokens itself, and has no roots of its own.
+    put("etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/ca-certificates.crt");
     put("buildx", "buildx");
     put("wait-and-release", "out/wait-and-release/wait-and-release");
     put("build-and-signal", "out/build-and-signal/build-and-signal");

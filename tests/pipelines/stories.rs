@@ -147,7 +147,9 @@ async fn a_service_that_never_starts_is_missing_from_a_partial_release() {
     notes.is(true);
     let (full, body) = shop.page();
     assert!(!full && body.contains("**thumbnail-service**: no image and no signal"), "{body}");
-    let cure = format!("gh workflow run release-thumbnail.yml -R octo/c-absent --ref {TAG} -f tag={TAG}");
+    // `gh` is told the server, as this one is not github.com.
+    let server = shop.github.url().replace("http://", "");
+    let cure = format!("gh workflow run release-thumbnail.yml -R {server}/octo/c-absent --ref {TAG} -f tag={TAG}");
     assert!(body.contains(&cure), "{body}");
 }
 
