@@ -7,6 +7,7 @@
 //! must show a certificate for it, which no metadata service or router has; what a redirect leads to is sent no access,
 //! and what it serves must have the digest that was asked for.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use domain::image::Host;
@@ -20,9 +21,18 @@ pub(crate) struct Realm {
     pub(crate) trusted: bool,
 }
 
-/// Checks the realm that `registry` named. `plain` = the registry itself speaks plain http. The error fits after "its
-/// token endpoint ", and quotes the realm as it is.
-pub(crate) fn check(text: &str, registry: &Host, plain: bool) -> Result<Realm, String> {
+/// The hosts that may speak plain http beside loopback: those that the user named.
+pub(crate) type PlainHttp = HashSet<Host>;
+
+/// Whether plain http may be spoken to `host`, which stands in a URL with its port: to loopback, and to what the user named.
+pub(crate) fn may_be_plain(uri: &Uri, named: &PlainHttp) -> bool {
+    let host = uri.authority().and_then(|authority| authority.as_str().parse::<Host>().ok());
+    host.is_some_and(|host| host.is_loopback() || named.contains(&host))
+}
+
+/// Checks the realm that `registry` named; `plain`: who may speak plain http. The error fits after "its token endpoint ", and
+/// quotes the realm as it is.
+pub(crate) fn check(text: &str, registry: &Host, plain: &PlainHttp) -> Result<Realm, String> {
     let shown = || text.split(['?', '#']).next().unwrap_or("");
     let uri: Uri = text.parse().map_err(|_| format!("`{}` is no URL", shown()))?;
     let Some(host) = host_of(&uri) else {
@@ -33,7 +43,7 @@ pub(crate) fn check(text: &str, registry: &Host, plain: bool) -> Result<Realm, S
     }
     match uri.scheme_str() {
         Some("https") => {}
-        Some("http") if plain => {}
+        Some("http") if may_be_plain(&uri, plain) => {}
         _ => return Err(format!("{} is not https, which is refused", shown())),
     }
     if is_private(&host) && !is_private(registry.name()) {
@@ -80,8 +90,9 @@ fn is_trusted(host: &str, registry: &Host) -> bool {
     below(name) || parent.is_some_and(|parent| host == parent || below(parent))
 }
 
-/// True when a redirect of `registry` may be followed to `target`. The error fits after "redirected to ".
-pub(crate) fn check_hop(target: &Uri, registry: &Host, plain: bool) -> Result<(), String> {
+/// True when a redirect of `registry` may be followed to `target`; `plain`: who may speak plain http. The error fits after
+/// "redirected to ".
+pub(crate) fn check_hop(target: &Uri, registry: &Host, plain: &PlainHttp) -> Result<(), String> {
     let shown = transport::redact(target);
     let Some(host) = host_of(target) else { return Err(format!("{shown}, which has no host")) };
     if target.authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -89,7 +100,7 @@ pub(crate) fn check_hop(target: &Uri, registry: &Host, plain: bool) -> Result<()
     }
     match target.scheme_str() {
         Some("https") => {}
-        Some("http") if plain => {}
+        Some("http") if may_be_plain(target, plain) => {}
         _ => return Err(format!("{shown}, which is not https, and is refused")),
     }
     if is_private(&host) && !is_private(registry.name()) {
@@ -146,7 +157,7 @@ mod tests {
 
     fn trusted(registry: &str, realm: &str) -> Result<bool, String> {
         let registry: Host = registry.parse().unwrap();
-        check(realm, &registry, registry.is_loopback()).map(|realm| realm.trusted)
+        check(realm, &registry, &PlainHttp::default()).map(|realm| realm.trusted)
     }
 
     #[test]
@@ -171,7 +182,7 @@ mod tests {
             ("1.dkr.ecr.eu-west-1.amazonaws.com", "https://2.dkr.ecr.eu-west-1.amazonaws.com/token", false),
             ("octo.jfrog.io", "https://evil.jfrog.io/token", false),
             ("127.0.0.1:5000", "http://127.0.0.1:5001/auth", true),
-            ("127.0.0.1:5000", "http://10.0.0.1:5001/auth", false),
+            ("127.0.0.1:5000", "https://10.0.0.1:5001/auth", false),
             ("[::1]:5000", "http://[::1]:5001/auth", true),
             ("localhost:5000", "http://localhost:5001/auth", true),
         ] {
@@ -187,13 +198,30 @@ mod tests {
     #[test]
     fn a_redirect_keeps_to_https_and_public_addresses() {
         let ghcr: Host = "ghcr.io".parse().unwrap();
-        let hop = |text: &str, plain| check_hop(&text.parse().unwrap(), &ghcr, plain);
-        assert!(hop("https://pkg-containers.githubusercontent.com/x?sig=y", false).is_ok());
-        assert!(hop("http://cdn.example.com/x", false).is_err());
-        assert!(hop("http://cdn.example.com/x", true).is_ok());
-        assert!(hop("https://169.254.169.254/x", true).is_err());
-        assert!(hop("https://user@cdn.example.com/x", false).is_err());
-        assert!(hop("https://[cdn.example.com]/x", false).is_err());
-        assert!(check_hop(&"http://10.0.0.1/x".parse().unwrap(), &"10.0.0.2:5000".parse().unwrap(), true).is_ok());
+        let hop = |text: &str| check_hop(&text.parse().unwrap(), &ghcr, &PlainHttp::default());
+        assert!(hop("https://pkg-containers.githubusercontent.com/x?sig=y").is_ok());
+        assert!(hop("http://cdn.example.com/x").is_err());
+        assert!(hop("https://169.254.169.254/x").is_err());
+        assert!(hop("https://user@cdn.example.com/x").is_err());
+        assert!(hop("https://[cdn.example.com]/x").is_err());
+        let inside: Host = "10.0.0.2:5000".parse().unwrap();
+        assert!(check_hop(&"https://10.0.0.1/x".parse().unwrap(), &inside, &PlainHttp::default()).is_ok());
+    }
+
+    #[test]
+    fn plain_http_is_spoken_to_loopback_and_to_the_hosts_that_were_named_and_to_no_other() {
+        let registry: Host = "reg.corp.test:5000".parse().unwrap();
+        let named = |hosts: &[&str]| hosts.iter().map(|host| host.parse().unwrap()).collect::<PlainHttp>();
+        let realm = |text: &str, hosts: &[&str]| check(text, &registry, &named(hosts)).is_ok();
+        let hop = |text: &str, hosts: &[&str]| check_hop(&text.parse().unwrap(), &registry, &named(hosts)).is_ok();
+        for (target, hosts, allowed) in [
+            ("http://reg.corp.test:5000/token", &["reg.corp.test:5000"][..], true),
+            ("http://auth.corp.test/token", &["reg.corp.test:5000"], false),
+            ("http://reg.corp.test:5001/token", &["reg.corp.test:5000"], false),
+            ("http://auth.corp.test/token", &["reg.corp.test:5000", "auth.corp.test"], true),
+            ("https://auth.corp.test/token", &["reg.corp.test:5000"], true),
+        ] {
+            assert_eq!((realm(target, hosts), hop(target, hosts)), (allowed, allowed), "{target} {hosts:?}");
+        }
     }
 }

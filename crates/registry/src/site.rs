@@ -22,7 +22,7 @@ use crate::content::ACCEPTED;
 use crate::credentials::Login;
 use crate::flight::{Flight, Got};
 use crate::look::Seen;
-use crate::realm;
+use crate::realm::{self, PlainHttp};
 use crate::token::{self, Purpose, Token, Tokens};
 use crate::trouble::Trouble;
 use crate::{Settings, trouble};
@@ -42,7 +42,8 @@ const ASIDE_AGAIN: Duration = Duration::from_secs(60);
 /// One registry host.
 pub(crate) struct Site {
     pub(crate) host: Host,
-    plain: bool,
+    /// Who may speak plain http beside loopback.
+    plain_http: PlainHttp,
     login: Option<Login>,
     transport: Transport,
     permits: Semaphore,
@@ -71,12 +72,12 @@ enum WayIn {
 struct Sent(HeaderValue);
 
 /// What asking without the credentials came to, after they were refused.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Without {
     /// There was content: the repository is public.
     Served,
-    /// There was none (404), which a registry may also say of what it hides.
-    Absent(Instant),
+    /// There was none (404), which a registry may also say of what it hides; with the refusal of the credentials.
+    Absent(Instant, Arc<str>),
     /// That was refused too.
     Refused(Instant),
 }
@@ -101,7 +102,7 @@ impl Grant {
 impl Site {
     pub(crate) fn new(host: &Host, login: Option<Login>, settings: &Settings, transport: Transport) -> Self {
         Self {
-            plain: host.is_loopback() || settings.plain_http.contains(host),
+            plain_http: settings.plain_http.clone(),
             login,
             host: host.clone(),
             transport,
@@ -147,7 +148,7 @@ impl Site {
             let refused =
                 |why: String| Trouble::Unreachable(format!("{} is misconfigured: it redirected to {why}", self.host));
             let target = location(&at, answer.headers()).map_err(refused)?;
-            realm::check_hop(&target, &self.host, self.plain).map_err(refused)?;
+            realm::check_hop(&target, &self.host, &self.plain_http).map_err(refused)?;
             if ask.kind == Kind::Manifest && (at != home || !same_origin(&target, &home)) {
                 return Err(refused(format!("{}, and manifests are not followed there", transport::redact(&target))));
             }
@@ -175,11 +176,13 @@ impl Site {
     /// is remembered, so that it does not cost a token and a request more at each look.
     async fn exchange(&self, ask: &Ask<'_>) -> Result<Response<Bytes>, Trouble> {
         let Some(login) = &self.login else { return self.exchange_as(ask, None).await };
-        let known = self.without.lock().unwrap_or_else(PoisonError::into_inner).get(ask.repository).copied();
+        let known = self.without.lock().unwrap_or_else(PoisonError::into_inner).get(ask.repository).cloned();
         let holds = |since: Instant| since.elapsed() < ASIDE_AGAIN;
         match known {
             Some(Without::Served) => return self.exchange_as(ask, None).await,
-            Some(Without::Absent(since)) if holds(since) => return self.exchange_as(ask, None).await,
+            Some(Without::Absent(since, refused)) if holds(since) => {
+                return or_hidden(self.exchange_as(ask, None).await, &refused);
+            }
             Some(Without::Refused(since)) if holds(since) => return self.exchange_as(ask, Some(login)).await,
             _ => {}
         }
@@ -190,12 +193,15 @@ impl Site {
         let answer = self.exchange_as(ask, None).await;
         let known = match &answer {
             Err(Trouble::Denied(_)) => Without::Refused(Instant::now()),
-            Ok(answer) if answer.status() == StatusCode::NOT_FOUND => Without::Absent(Instant::now()),
+            Ok(answer) if answer.status() == StatusCode::NOT_FOUND => {
+                Without::Absent(Instant::now(), refused.as_str().into())
+            }
             Ok(answer) if answer.status().is_success() => Without::Served,
             _ => return answer,
         };
+        let was_refused = matches!(known, Without::Refused(_));
         self.without.lock().unwrap_or_else(PoisonError::into_inner).insert(ask.repository.to_owned(), known);
-        if matches!(known, Without::Refused(_)) {
+        if was_refused {
             return Err(Trouble::Denied(refused));
         }
         if !self.told.swap(true, Ordering::Relaxed) {
@@ -204,7 +210,7 @@ impl Site {
                 "the credentials for {host} ({source}) were refused, so it is asked without them: {refused}"
             );
         }
-        answer
+        or_hidden(answer, &refused)
     }
 
     /// Sends `ask` by the way in that is known, or learns it from the refusal. Access is renewed once.
@@ -306,7 +312,7 @@ impl Site {
     async fn token(&self, purpose: &Purpose, login: Option<&Login>) -> Result<Arc<Token>, Trouble> {
         let misconfigured =
             |why: String| Trouble::Unreachable(format!("{} is misconfigured: its token endpoint {why}", self.host));
-        let realm = realm::check(&purpose.realm, &self.host, self.plain).map_err(misconfigured)?;
+        let realm = realm::check(&purpose.realm, &self.host, &self.plain_http).map_err(misconfigured)?;
         let place = transport::redact(&realm.uri);
         if login.is_some() && !realm.trusted {
             return Err(misconfigured(format!(
@@ -359,7 +365,8 @@ impl Site {
     }
 
     fn uri(&self, path: &str) -> Result<Uri, Trouble> {
-        let scheme = if self.plain { "http" } else { "https" };
+        let plain = self.host.is_loopback() || self.plain_http.contains(&self.host);
+        let scheme = if plain { "http" } else { "https" };
         let uri = Uri::builder().scheme(scheme).authority(self.host.api_authority()).path_and_query(path);
         uri.build().map_err(|error| Trouble::Unreachable(format!("{}: no valid URL: {error}", self.host)))
     }
@@ -385,5 +392,13 @@ impl Site {
             answer.extensions_mut().insert(sent);
         }
         Ok(answer)
+    }
+}
+
+/// Where the credentials were refused, what is not shown to everybody may be hidden: then that is no absence.
+fn or_hidden(answer: Result<Response<Bytes>, Trouble>, refused: &str) -> Result<Response<Bytes>, Trouble> {
+    match answer {
+        Ok(answer) if answer.status() == StatusCode::NOT_FOUND => Err(Trouble::Denied(refused.to_owned())),
+        answer => answer,
     }
 }
