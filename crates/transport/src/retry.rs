@@ -1,4 +1,4 @@
-//! When a request is sent again, and after which wait. Nothing that is not safe to repeat is ever repeated.
+//! When a request is sent again, and after which wait. Only what reads is ever repeated.
 //!
 //! This mends blips of a second; waiting for an image or for a signal is the business of the program's loop.
 
@@ -91,9 +91,9 @@ impl Policy<http::Request<Bytes>, http::Response<Full<Bytes>>, Error> for Patien
     }
 
     fn clone_request(&mut self, request: &http::Request<Bytes>) -> Option<http::Request<Bytes>> {
-        let repeatable = [Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE];
-        let may =
-            self.left > 0 && repeatable.contains(request.method()) && request.extensions().get::<NoRetry>().is_none();
+        // Reads alone: what became of a write that had no answer is for the caller to find out, who may have been cancelled.
+        let is_read = [Method::GET, Method::HEAD].contains(request.method());
+        let may = self.left > 0 && is_read && request.extensions().get::<NoRetry>().is_none();
         may.then(|| request.clone())
     }
 }
