@@ -338,3 +338,56 @@ async fn an_image_that_comes_right_before_it_is_announced_as_missing_is_taken() 
         assert!(told.iter().all(|body| !body.contains("(partial")), "{what}: {told:?}");
     }
 }
+
+/// Broken in the ways that an editor breaks it: the end is gone, the block stands twice, the machine line makes no sense.
+fn broken(body: &str) -> [String; 3] {
+    let end = "<!-- release-actions:end -->";
+    [body.replace(end, ""), format!("{body}\n{body}"), body.replace("\"schema\":1", "\"schema\":")]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_release_whose_block_a_person_broke_is_not_lessened() {
+    for number in 0..3 {
+        let stage = Stage::with("api web");
+        stage.build("api");
+        stage.build("web");
+        stage.run().await.is("complete", 0);
+        edit(&stage, |release| release.body = Some(broken(release.body.as_ref().unwrap())[number].clone()));
+        let before = stage.page();
+        stage.world.untag("ghcr.io/octo/shop/web:1.0.0");
+        stage.world.skip(MINUTE * 10);
+        stage.run().await.is("failed", 1).says("stays as it is");
+        assert_eq!(stage.page(), before, "{number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partial_release_whose_block_a_person_broke_is_healed() {
+    for number in 0..3 {
+        let stage = partial().await;
+        edit(&stage, |release| release.body = Some(broken(release.body.as_ref().unwrap())[number].clone()));
+        stage.rebuild("web");
+        stage.run().await.is("complete", 0);
+        assert!(!stage.body().starts_with("> [!WARNING]") && stage.body().contains("| web |"), "{}", stage.body());
+        // A flag of which nobody can tell who set it is left alone.
+        assert_eq!(stage.release().prerelease, number == 2, "{number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_that_a_person_made_stays_a_draft_whatever_they_do_to_our_block() {
+    for number in 0..3 {
+        let stage = built();
+        stage.world.add_release("v1.0.0", |release| {
+            release.draft = true;
+            release.body = Some("Not done yet.".into());
+        });
+        stage.run().await;
+        assert!(stage.release().draft && stage.body().contains("### Images"));
+        edit(&stage, |release| release.body = Some(broken(release.body.as_ref().unwrap())[number].clone()));
+        for _ in 0..2 {
+            stage.run().await;
+            assert!(stage.release().draft && stage.body().contains("Not done yet."), "{number}: {}", stage.body());
+        }
+    }
+}

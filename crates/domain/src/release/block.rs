@@ -79,6 +79,8 @@ pub struct Content {
 pub struct Body<'a> {
     text: &'a str,
     found: Found<'a>,
+    /// Every machine line of ours that can be read, also of a block that a person broke.
+    lines: Vec<Line>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +148,8 @@ impl<'a> Body<'a> {
                 Found::Unclear(top.filter(|top| top.is_intact() && top.line.as_ref().is_some_and(|line| line.above)))
             }
         };
-        Self { text, found }
+        let lines = begins.iter().filter_map(|begin| Line::read(begin.2)).collect();
+        Self { text, found, lines }
     }
 
     /// The machine line of our block; `None` when there is none that can be read.
@@ -154,9 +157,15 @@ impl<'a> Body<'a> {
         self.span().and_then(|span| span.line.as_ref())
     }
 
-    /// True when a marker of ours stands in it: a draft that bears it is ours.
+    /// True when a marker of ours stands in it.
     pub fn bears_our_block(&self) -> bool {
         self.found != Found::Nothing
+    }
+
+    /// Every machine line of ours that can be read, top first: also where markers are missing or doubled, so that nobody can
+    /// read `line`.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
     }
 
     /// True when nothing but our own unchanged block stands in it.

@@ -7,9 +7,21 @@ use super::block::{Body, LineStatus};
 use super::page::Release;
 use crate::version::ReleaseTag;
 
-/// True for a published release that is full: our line says so, or it has no line of ours.
+/// True for a published release that is full: our line says so, or it has no block of ours. Of a block that a person broke,
+/// every line that can be read counts.
 pub fn is_full(release: &Release) -> bool {
-    !release.draft && Body::read(release.body()).line().is_none_or(|line| line.status == LineStatus::Full)
+    let body = Body::read(release.body());
+    let is_full = match (body.line(), body.lines()) {
+        (Some(line), _) => line.status == LineStatus::Full,
+        (None, []) => !body.bears_our_block() || !looks_partial(release),
+        (None, lines) => lines.iter().any(|line| line.status == LineStatus::Full),
+    };
+    is_full && !release.draft
+}
+
+/// What a partial release of ours is whatever stands in its text: a pre-release without files.
+pub(super) fn looks_partial(release: &Release) -> bool {
+    release.prerelease && release.assets.is_empty()
 }
 
 /// Full releases of other tags, with their semver tags.

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use super::Subject;
 use super::reason::{cure, verdict, why};
-use crate::decide::{Judgement, Standing};
+use crate::decide::{Judgement, Reason, Standing};
 use crate::image::platform_list;
 
 /// One image's state: its verdict, what is proven of it or why not.
 pub fn image(judgement: &Judgement) -> String {
+    if judgement.reason == Reason::NotLookedYet {
+        return format!("{}: {}", judgement.service, why(judgement));
+    }
     let head = format!("{}: {}", judgement.service, verdict(judgement.verdict));
     match (&judgement.proof, judgement.standing) {
         (Some(proof), Standing::Ready) => {

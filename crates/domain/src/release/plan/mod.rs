@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::block::{BODY_LIMIT, Body, Content, Line, LineStatus};
 use super::page::{Asset, Release};
+use super::versions::looks_partial;
 use crate::image::{Digest, hex};
 use crate::render::body;
 use crate::repository::CommitSha;
@@ -215,18 +216,24 @@ pub fn choose<'a>(releases: &'a [Release], tag: &ReleaseTag) -> Chosen<'a> {
     }
 }
 
-/// The published full release of `tag` at `commit`, by our line. It is never lessened.
+/// The published full release of `tag` at `commit`, by our line. It is never lessened. Where a person broke the block, any
+/// line of ours that says so counts; where none can be read, a release that is no partial by its looks does.
 pub fn standing_full<'a>(releases: &'a [Release], tag: &ReleaseTag, commit: &CommitSha) -> Option<&'a Release> {
     let Chosen::One(release) = choose(releases, tag) else { return None };
     let body = Body::read(release.body());
-    let is_full = body.line().is_some_and(|line| line.status == LineStatus::Full && line.commit == *commit);
+    let is_full = match (body.line(), body.lines()) {
+        (Some(line), _) => line.status == LineStatus::Full && line.commit == *commit,
+        (None, []) => body.bears_our_block() && !looks_partial(release) && release.target_commitish == commit.as_str(),
+        (None, lines) => lines.iter().any(|line| line.status == LineStatus::Full && line.commit == *commit),
+    };
     Some(release).filter(|release| is_full && !release.draft)
 }
 
-/// A draft bearing our block is ours, unless our block stands there as a guest.
+/// A draft bearing our block is ours, unless our block stands there as a guest. A line that cannot be read makes nobody's
+/// draft ours.
 fn is_own(release: &Release) -> bool {
     let body = Body::read(release.body());
-    body.bears_our_block() && body.line().is_none_or(|line| !line.guest)
+    body.line().map_or_else(|| body.lines().iter().any(|line| !line.guest), |line| !line.guest)
 }
 
 /// True when the changelog has to be made: there is none in our block, or the tag moved.
@@ -307,7 +314,8 @@ impl Wanted {
     /// What the page should hold, given what is there.
     pub fn fields(&self, existing: Option<&Release>) -> Fields {
         let body = Body::read(existing.map_or("", Release::body));
-        let line = body.line();
+        // What was written last is known also where a person broke the block around it.
+        let line = body.line().or_else(|| body.lines().first());
         let guest = existing.is_some_and(|release| release.draft && !is_own(release)) && !self.adopt_drafts;
         // A person's title and flag are kept; ours is written where it is empty, the tag, or what we wrote last.
         let title_is_ours = existing.is_none_or(|release| {
