@@ -101,3 +101,17 @@ async fn the_files_at_the_tag_count_not_those_of_the_branch() {
     tokio::time::sleep(SECOND).await;
     assert_eq!(stage.run().await.is("complete", 0).output("available"), "api");
 }
+
+/// Else one image would prove both.
+#[tokio::test(start_paused = true)]
+async fn two_services_of_one_image_are_refused() {
+    let mut stage = with_files(&["api", "web"]);
+    stage.push("api");
+    stage.input("image", "ghcr.io/octo/shop/api:{version}");
+    let ended = stage.run().await;
+    ended.is("failed", 2).says("api and web are both ghcr.io/octo/shop/api:1.0.0");
+    let mut named = Stage::with("api=ghcr.io/octo/shop/x:1 web=ghcr.io/octo/shop/x:1");
+    named.run().await.is("failed", 2).says("api and web are both ghcr.io/octo/shop/x:1");
+    named.input("services", "api=ghcr.io/octo/shop/x:1 web=ghcr.io/octo/shop/x:2");
+    assert!(!named.run().await.log.contains("are both"));
+}

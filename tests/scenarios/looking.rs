@@ -251,3 +251,19 @@ async fn an_annotated_and_a_nested_tag_lead_to_their_commit() {
         assert_eq!(stage.release().target_commitish, stage.commit, "nested: {nested}");
     }
 }
+
+/// The tag of the input is that of the run which ended, so the time of that run counts all the same.
+#[tokio::test(start_paused = true)]
+async fn a_look_at_a_tag_of_the_input_counts_from_the_run_that_ended() {
+    for (tag, counts) in [("v1.0.0", true), ("v2.0.0", false)] {
+        let mut stage = Stage::with("api");
+        stage.world.tag("v2.0.0", &stage.world.commit("another"));
+        for version in ["1.0.0", "2.0.0"] {
+            stage.world.push(&format!("ghcr.io/octo/shop/api:{version}"), &image_of(&"f".repeat(40)));
+        }
+        stage.woken_by_run().input("tag", tag);
+        tokio::time::sleep(MINUTE * 50).await;
+        let ended = stage.run().await;
+        assert_eq!(ended.is("failed", 1).waited() == std::time::Duration::ZERO, counts, "{tag}: {}", ended.log);
+    }
+}

@@ -46,16 +46,17 @@ async fn a_build_that_runs_for_twenty_minutes_costs_at_most_two_looks_a_minute_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_without_any_signal_is_looked_at_in_the_interval_that_was_asked_for() {
+async fn an_image_without_any_signal_is_looked_at_in_the_interval_that_was_asked_for_and_later_less_often() {
     let mut stage = open("api web");
     stage.workflow_run("api", "in_progress");
     stage.input("timeout", "20m");
     stage.run().await.is("failed", 1);
     for service in ["api", "web"] {
         let looks = looks(&stage, service);
-        assert!((212..=242).contains(&looks.len()), "{service}: {}", looks.len());
+        assert!((78..=86).contains(&looks.len()), "{service}: {}", looks.len());
         let gaps = gaps(&looks);
-        assert!(gaps.iter().all(|gap| *gap >= SECOND * 5 && *gap < SECOND * 6), "{service}: {gaps:?}");
+        assert!(gaps[..24].iter().all(|gap| *gap >= SECOND * 5 && *gap < SECOND * 6), "{service}: {gaps:?}");
+        assert!(gaps[72..].iter().all(|gap| *gap >= SECOND * 30 && *gap < SECOND * 31), "{service}: {gaps:?}");
     }
     let moments: std::collections::HashSet<Duration> = looks(&stage, "api").into_iter().collect();
     let together = looks(&stage, "web").into_iter().filter(|at| moments.contains(at)).count();
@@ -105,7 +106,7 @@ async fn a_registry_that_hangs_does_not_delay_another() {
     stage.run().await.is("complete", 0);
     let looks = looks(&stage, "api");
     let gaps = gaps(&looks.into_iter().filter(|at| *at < MINUTE * 7).collect::<Vec<_>>());
-    assert!(gaps.len() > 70 && gaps.iter().all(|gap| *gap < SECOND * 6), "{gaps:?}");
+    assert!(gaps.len() > 45 && gaps.iter().all(|gap| *gap < SECOND * 23), "{gaps:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,6 +134,6 @@ async fn a_registry_that_asks_for_a_pause_gets_it_for_all_its_images_and_the_oth
     let asked =
         |host: &str| requests.iter().filter(|request| request.host == host && pause.contains(&request.at)).count();
     assert_eq!(asked("slow.test"), 0);
-    assert!(asked("open.test") > 30);
+    assert!(asked("open.test") > 20);
     assert!(ended.log.lines().filter(|line| line.contains("asked for a pause of 240 s")).count() <= 3, "{}", ended.log);
 }

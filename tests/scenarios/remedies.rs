@@ -26,6 +26,24 @@ async fn a_failed_run_is_run_again_while_github_allows_it() {
     assert!(stage.body().contains("gh run rerun 101 --failed -R octo/shop\n"), "{}", stage.body());
 }
 
+/// More than are asked for: what was discovered is still named.
+#[tokio::test(start_paused = true)]
+async fn each_of_many_services_that_never_started_has_the_file_that_builds_it() {
+    let stage = Stage::with("auto");
+    for number in 0..25 {
+        let with = format!("{{service-name: s{number}}}");
+        let call = "{uses: org/release-actions/.github/workflows/build-image.yml@v1, with: ";
+        let text = format!("on: {{push: {{tags: ['v*']}}, workflow_dispatch: {{}}}}\njobs:\n  image: {call}{with}}}\n");
+        stage.world.file(&stage.commit, &format!(".github/workflows/ship-{number}.yml"), &text);
+    }
+    stage.build("s0");
+    stage.run().await.is("partial", 0);
+    let named = |number| format!("gh workflow run ship-{number}.yml -R octo/shop --ref v1.0.0 -f tag=v1.0.0\n");
+    for number in 1..25 {
+        assert!(stage.body().contains(&named(number)), "{number}: {}", stage.body());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_ended_well_is_run_again_whole_and_one_that_still_goes_is_waited_for() {
     let whole = "gh run rerun 101 -R octo/shop\n";

@@ -66,6 +66,24 @@ async fn a_run_that_is_cancelled_after_its_first_write_names_the_release() {
     assert_eq!(ended.output("release-change"), "created");
 }
 
+/// A write that failed is no reason to begin another after the cancel.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_fails_as_the_run_is_cancelled_is_not_sent_again() {
+    let stage = built();
+    stage.world.latency(SECOND / 5);
+    let publish = Fault::on("PATCH", "api.github.com", "/repos/octo/shop/releases");
+    stage.world.fault(publish.answer(Answer::status(502)));
+    let scene = (*stage).clone();
+    let patched = async move {
+        while !scene.world.requests().iter().any(|request| request.method == "PATCH") {
+            tokio::time::sleep(SECOND / 20).await;
+        }
+    };
+    stage.run_until(patched).await.is("failed", 130);
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(stage.writes().iter().filter(|write| write.method == "PATCH").count(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_write_that_hangs_is_awaited_for_two_seconds_and_reported() {
     let stage = built();
@@ -153,6 +171,8 @@ async fn a_tag_cannot_break_the_command_that_people_paste() {
     let mut stage = Stage::of_tag("v1.0.0-$(id)'x");
     stage.input("services", "api=ghcr.io/octo/shop/api:latest web=ghcr.io/octo/shop/web:latest");
     stage.world.push("ghcr.io/octo/shop/api:latest", &stage.image());
+    let dispatched = "on: {push: {tags: ['v*']}, workflow_dispatch: {}}\njobs: {}\n";
+    stage.world.file(&stage.commit, ".github/workflows/release-web.yml", dispatched);
     stage.run().await.is("partial", 0);
     assert!(stage.body().contains(r"--ref 'v1.0.0-$(id)'\''x' -f tag='v1.0.0-$(id)'\''x'"), "{}", stage.body());
 }

@@ -38,7 +38,8 @@ async fn a_service_that_never_starts_is_missing_after_the_grace_once_nothing_run
     assert_eq!(ended.verdict("web"), "not-started");
     // Five minutes after the first signal, which came at one minute.
     assert!((MINUTE * 6..MINUTE * 6 + SECOND * 20).contains(&ended.waited()), "{:?}", ended.waited());
-    assert!(stage.body().contains("gh workflow run release-web.yml -R octo/shop --ref v1.0.0 -f tag=v1.0.0"));
+    // No file of that name is at the tag: if there is one by now, it is on the default branch.
+    assert!(stage.body().contains("gh workflow run release-web.yml -R octo/shop -f tag=v1.0.0"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,6 +276,23 @@ async fn signals_that_cannot_be_read_at_all_make_no_release() {
     off.push("api");
     off.world.fault(Fault::on("GET", "api.github.com", &path));
     off.input("signals", "off").run().await.is("complete", 0);
+}
+
+/// What a GitHub that fails late costs is bounded by the run's own end, and not by a time of its own.
+#[tokio::test(start_paused = true)]
+async fn a_github_that_fails_late_is_waited_for_until_the_timeout_and_no_longer() {
+    for path in ["/repos/octo/shop/releases".to_owned(), "/repos/octo/shop/commits/COMMIT/statuses".to_owned()] {
+        let mut stage = Stage::with("api");
+        stage.pending("api");
+        stage.at(MINUTE * 9, |scene| scene.build("api"));
+        let path = path.replace("COMMIT", &stage.commit);
+        let fault = Fault::on("GET", "api.github.com", &path).from(MINUTE * 8);
+        stage.world.fault(fault.answer(sim::Answer::status(503)));
+        stage.input("timeout", "10m").run().await.is("failed", 1).says("503");
+        let whole = stage.world.elapsed();
+        assert!((MINUTE * 9..MINUTE * 11).contains(&whole), "{path}: {whole:?}");
+        assert!(stage.is_unreleased());
+    }
 }
 
 #[tokio::test(start_paused = true)]

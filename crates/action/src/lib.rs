@@ -10,7 +10,7 @@ mod session;
 mod tag;
 
 pub use connection::{Connection, RegistryLogin};
-pub use patience::{Patience, patiently};
+pub use patience::{Limit, Patience, patiently};
 pub use reader::{InputReader, MAX_WAIT, quoted, say};
 pub use session::{ConnectError, Given, Session};
 pub use tag::{Named, TagError, commit_of, named, tag_named, tag_of_version};

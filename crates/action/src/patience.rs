@@ -8,18 +8,33 @@ use tokio::time::{Instant, sleep};
 /// The least time between two tries.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// How long trouble is waited out: the later of two ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Counts from the first trouble on.
+    pub least: Duration,
+    /// When the run has to end; `None` = `least` alone counts.
+    pub until: Option<Instant>,
+}
+
+impl From<Duration> for Limit {
+    fn from(least: Duration) -> Self {
+        Self { least, until: None }
+    }
+}
+
 /// Patience with one question, or with a row of writes.
 #[derive(Debug)]
 pub struct Patience {
-    limit: Duration,
+    limit: Limit,
     /// When the trouble began.
     since: Option<Instant>,
 }
 
 impl Patience {
-    /// Lasts `limit` from the first trouble on.
-    pub fn new(limit: Duration) -> Self {
-        Self { limit, since: None }
+    /// Lasts for `limit`.
+    pub fn new(limit: impl Into<Limit>) -> Self {
+        Self { limit: limit.into(), since: None }
     }
 
     /// The trouble is over.
@@ -40,15 +55,14 @@ impl Patience {
         if self.since.is_none() {
             tracing::warn!("waiting for GitHub: cannot {error}");
         }
-        if self.since.get_or_insert_with(Instant::now).elapsed() + pause > self.limit {
-            return Err(error);
-        }
-        Ok(pause)
+        let end = *self.since.get_or_insert_with(Instant::now) + self.limit.least;
+        let end = self.limit.until.map_or(end, |until| until.max(end));
+        if Instant::now() + pause > end { Err(error) } else { Ok(pause) }
     }
 }
 
 /// Asks until there is an answer.
-pub async fn patiently<T>(limit: Duration, ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+pub async fn patiently<T>(limit: impl Into<Limit>, ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
     let mut patience = Patience::new(limit);
     loop {
         match ask().await {

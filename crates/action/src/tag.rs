@@ -1,12 +1,10 @@
 //! Which tag a run is for: from the input, else from the event. Never "the latest tag", never a branch of that name.
 
-use std::time::Duration;
-
 use domain::repository::CommitSha;
 use domain::version::ReleaseTag;
 use runner::{Event, Runner, WorkflowRun};
 
-use crate::patience::patiently;
+use crate::patience::{Limit, patiently};
 use crate::session::Session;
 
 /// Where the name of a tag came from.
@@ -64,7 +62,7 @@ pub enum TagError {
 pub async fn tag_named(
     session: &Session,
     (name, source): (&str, &str),
-    patience: Duration,
+    patience: impl Into<Limit>,
 ) -> Result<(ReleaseTag, CommitSha), TagError> {
     let tag: ReleaseTag =
         name.parse().map_err(|error| TagError::BadInput(format!("`tag` (from {source}): {error}")))?;
@@ -84,7 +82,7 @@ pub async fn tag_named(
 pub async fn commit_of(
     session: &Session,
     tag: &ReleaseTag,
-    patience: Duration,
+    patience: impl Into<Limit>,
 ) -> Result<Option<CommitSha>, github::Error> {
     patiently(patience, async || session.github.tag(tag.as_str()).await).await
 }
@@ -96,9 +94,9 @@ pub async fn commit_of(
 pub async fn tag_of_version(
     session: &Session,
     version: &str,
-    patience: Duration,
+    patience: impl Into<Limit>,
 ) -> Result<(ReleaseTag, CommitSha), TagError> {
-    let mut found = Vec::new();
+    let (mut found, patience) = (Vec::new(), patience.into());
     for name in [format!("v{version}"), version.to_owned()] {
         let tag: ReleaseTag =
             name.parse().map_err(|error| TagError::BadInput(format!("`client_payload.version`: {error}")))?;

@@ -3,14 +3,14 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use action::{ConnectError, Given, InputReader, Session, patiently};
+use action::{ConnectError, Given, InputReader, Limit, Session, patiently};
 use runner::{Environment, Masker, Problem};
 use transport::{Core, CoreOptions};
 
 use crate::inputs::Inputs;
 
-/// How long a run that only looks waits out a GitHub that does not answer.
-const PATIENCE_OF_A_LOOK: Duration = Duration::from_secs(60);
+/// How long a GitHub that does not answer is waited out at least, whether the run waits or looks.
+const LEAST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// One run.
 pub(crate) struct Context {
@@ -63,13 +63,13 @@ impl Checked {
 
 impl Context {
     /// How long a GitHub that does not answer is waited out.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Limit {
         self.patience_when(self.waiting)
     }
 
-    /// The same for a tag that is, or is not, waited for.
-    pub(crate) fn patience_when(&self, waiting: bool) -> Duration {
-        if waiting { self.inputs.timeout } else { PATIENCE_OF_A_LOOK }
+    /// The same for a tag that is, or is not, waited for: a run that waits has time until its timeout.
+    pub(crate) fn patience_when(&self, waiting: bool) -> Limit {
+        Limit { least: LEAST_PATIENCE, until: waiting.then(|| self.began + self.inputs.timeout) }
     }
 
     /// Asks GitHub until it answers; troubles of the moment are waited out.

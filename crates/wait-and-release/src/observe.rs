@@ -1,7 +1,6 @@
 //! Looks at the world: images on their registries, signals on the tag's commit, and whether anything still runs there.
 //! Reads only. Each image has its own rhythm; a slow one never holds back another.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::decide::{Decision, Evidence, ImageEvidence, Judgement, OtherRuns, Reason, RevisionPolicy, Standing};
@@ -242,11 +241,8 @@ impl<'a> Observer<'a> {
         let now = Instant::now();
         for index in 0..self.schedule.len() {
             if self.schedule[index].due.is_some_and(|due| due <= now) {
-                let platforms = self.wanted_platforms(index);
-                let wanted = Wanted {
-                    platforms: platforms.clone(),
-                    read_revision: self.context.inputs.revision != RevisionPolicy::Off,
-                };
+                let wanted = self.wanted(index);
+                let platforms = wanted.platforms.clone();
                 let (registry, reference) =
                     (self.context.registry.clone(), self.evidence.images[index].reference.clone());
                 let asked = platforms.clone();
@@ -255,6 +251,11 @@ impl<'a> Observer<'a> {
                 (schedule.due, schedule.last, schedule.looking, schedule.asked) = (None, Some(now), true, asked);
             }
         }
+    }
+
+    fn wanted(&self, index: usize) -> Wanted {
+        let read_revision = self.context.inputs.revision != RevisionPolicy::Off;
+        Wanted { platforms: self.wanted_platforms(index), read_revision }
     }
 
     fn wanted_platforms(&self, index: usize) -> Vec<Platform> {
@@ -400,34 +401,42 @@ impl<'a> Observer<'a> {
         self.signals_read = false;
         self.read_signals_once().await?;
         self.same_tag().await?;
-        let mut glances = JoinSet::new();
-        let mut expected = HashMap::new();
+        let mut looks = JoinSet::new();
         for (index, judgement) in judgements.iter().enumerate() {
-            let digest = match &self.evidence.images[index].sight {
-                // A look overrules no veto.
-                _ if matches!(judgement.reason, Reason::BuildEnded { .. }) => continue,
-                Some(Sight::Image(facts)) => Some(&facts.digest),
-                Some(Sight::Absent | Sight::Denied { .. }) => None,
-                Some(Sight::NotAnImage { .. } | Sight::Unreachable { .. }) | None => continue,
-            };
+            // A look overrules no veto.
+            if matches!(judgement.reason, Reason::BuildEnded { .. }) {
+                continue;
+            }
             let (registry, reference) = (self.context.registry.clone(), judgement.reference.clone());
-            glances.spawn(async move { (index, registry.digest(&reference).await) });
-            expected.insert(index, digest);
+            let expected = match &self.evidence.images[index].sight {
+                Some(Sight::Image(facts)) => Some(facts.digest.clone()),
+                Some(Sight::Absent | Sight::Denied { .. }) => None,
+                Some(Sight::NotAnImage { .. } | Sight::Unreachable { .. }) => {
+                    let wanted = self.wanted(index);
+                    looks.spawn(
+                        async move { (index, matches!(registry.look(&reference, &wanted).await, Sight::Image(_))) },
+                    );
+                    continue;
+                }
+                None => continue,
+            };
+            let is_ready = judgement.standing == Standing::Ready;
+            looks.spawn(async move {
+                let has_moved = match registry.digest(&reference).await {
+                    Glance::Digest(digest) => Some(digest) != expected,
+                    Glance::Absent | Glance::Denied { .. } | Glance::Unreachable { .. } => is_ready,
+                };
+                (index, has_moved)
+            });
         }
         let mut moved = Vec::new();
-        while let Some(glance) = glances.join_next().await {
-            let Ok((index, glance)) = glance else { continue };
+        while let Some(look) = looks.join_next().await {
+            let Ok((index, true)) = look else { continue };
             let Judgement { standing, reference, .. } = &judgements[index];
-            let has_moved = match &glance {
-                Glance::Digest(digest) => expected.get(&index) != Some(&Some(digest)),
-                Glance::Absent | Glance::Denied { .. } | Glance::Unreachable { .. } => *standing == Standing::Ready,
-            };
-            if has_moved {
-                let what =
-                    if *standing == Standing::Ready { "no longer shows what was proven" } else { "shows a new image" };
-                tracing::warn!("{reference}: its tag {what}, looking again");
-                moved.push(index);
-            }
+            let what =
+                if *standing == Standing::Ready { "no longer shows what was proven" } else { "shows a new image" };
+            tracing::warn!("{reference}: its tag {what}, looking again");
+            moved.push(index);
         }
         for index in &moved {
             self.evidence.images[*index].sight = None;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// The longest time between two looks, in intervals.
 const SLOWEST: u32 = 6;
+/// How many looks in a row show nothing new before the looks at an image of which no build is known slow down by a step.
+const PATIENT: u32 = 24;
 
 /// The pace of one image.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +27,9 @@ impl Pace {
 
     /// The time from one look to the next. `unchanged`: how many looks in a row showed nothing new. While its build is
     /// known to run, an image is looked at less and less often: the end of the build is signalled, and brings a look
-    /// at once.
+    /// at once. Where nothing says that it builds, the looks slow down too, but late.
     pub(crate) fn until_next(self, builds: bool, unchanged: u32) -> Duration {
-        let intervals = match unchanged {
-            _ if !builds => 1,
+        let intervals = match if builds { unchanged } else { unchanged / PATIENT } {
             0 => 1,
             1 => 2,
             2 => 4,
@@ -43,16 +44,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_running_build_slows_the_looks_to_six_intervals_at_most() {
+    fn a_running_build_slows_the_looks_to_six_intervals_at_most_and_silence_does_so_later() {
         for service in ["api", "web", "indexing-service"] {
             let pace = Pace::new(Duration::from_secs(10), (Some(900), Some(1)), service);
             let seconds = |builds, unchanged| pace.until_next(builds, unchanged).as_secs_f64();
             for (unchanged, intervals) in [(0, 1.0), (1, 2.0), (2, 4.0)] {
                 let least = 10.0 * intervals;
                 assert!((least..least * 1.125).contains(&seconds(true, unchanged)), "{unchanged}");
-                assert!((10.0..11.25).contains(&seconds(false, unchanged)), "{unchanged}");
+                for looks in [unchanged * 24, unchanged * 24 + 23] {
+                    assert!((least..least * 1.125).contains(&seconds(false, looks)), "{looks}");
+                }
             }
             assert!((seconds(true, 3), seconds(true, u32::MAX)) == (60.0, 60.0));
+            assert!((seconds(false, 72), seconds(false, u32::MAX)) == (60.0, 60.0));
         }
     }
 

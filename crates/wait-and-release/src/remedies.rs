@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::decide::{Judgement, Standing};
-use domain::remedy::{LastGood, PastRun, Remedy, RunState, rerun};
+use domain::remedy::{LastGood, PastRun, Remedy, Rerun, RunState, rerun};
 use domain::service::ServiceName;
 use domain::template::{Template, Values};
 use domain::version::ReleaseTag;
@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::discover::can_be_dispatched;
 use crate::target::Target;
 
-/// The most images whose remedy is looked for; a release that lacks more has another problem.
+/// The most images whose remedy is asked for; a release that lacks more has another problem.
 const MAX_REMEDIES: usize = 20;
 
 /// What is known of how a service is built.
@@ -40,14 +40,23 @@ pub(crate) async fn remedies(
     now: Timestamp,
 ) -> Remedies {
     let is_missing = |judgement: &&Judgement| judgement.required && judgement.standing == Standing::Missing;
-    let missing: Vec<&Judgement> = judgements.iter().filter(is_missing).take(MAX_REMEDIES).collect();
     let mut remedies = Remedies::new();
-    for judgement in missing {
+    for (number, judgement) in judgements.iter().filter(is_missing).enumerate() {
         let recipe = recipes.get(&judgement.service).cloned().unwrap_or_default();
-        let remedy = remedy(context, target, &recipe, judgement, below, now).await;
-        remedies.insert(judgement.service.clone(), remedy);
+        let remedy = if number < MAX_REMEDIES {
+            Some(remedy(context, target, &recipe, judgement, below, now).await)
+        } else {
+            known_file(&recipe, judgement)
+        };
+        remedies.extend(remedy.map(|remedy| (judgement.service.clone(), remedy)));
     }
     remedies
+}
+
+/// The remedy that nobody has to be asked for: the file that was discovered, for a service that never signalled.
+fn known_file(recipe: &Recipe, judgement: &Judgement) -> Option<Remedy> {
+    let (file, at_tag) = recipe.workflow.clone().filter(|_| judgement.run.is_none())?;
+    Some(Remedy { rerun: Rerun::Dispatch { file, at_tag }, last_good: None })
 }
 
 async fn remedy(
@@ -74,9 +83,10 @@ async fn remedy(
         (file.clone(), *at_tag)
     } else {
         let path = path.unwrap_or_else(|| format!(".github/workflows/release-{}.yml", judgement.service));
-        let text = context.github.file(&path, target.commit.as_str()).await.ok().flatten();
+        let text = context.github.file(&path, target.commit.as_str()).await;
         let file = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        (file, text.is_none_or(|text| can_be_dispatched(&text)))
+        // A file that is not there at the tag may be on the default branch by now; what cannot be read is guessed.
+        (file, text.map_or(true, |text| text.is_some_and(|text| can_be_dispatched(&text))))
     };
     Remedy {
         rerun: rerun(past, &file, at_tag, now),

@@ -216,6 +216,15 @@ async fn services(
             Err(error) => problems.push(format!("`image` of {name}: {error}")),
         }
     }
+    // One image cannot prove two services.
+    for (index, Service { name, image, .. }) in services.iter().enumerate() {
+        if let Some(other) = services[..index].iter().find(|other| other.image == *image) {
+            problems.push(format!(
+                "`image`: {} and {name} are both {image}: name each its own, such as by {{service}} in the template",
+                other.name
+            ));
+        }
+    }
     if problems.is_empty() { Ok((services, recipes)) } else { Err(Failure::BadInput(problems.join("; "))) }
 }
 

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// How many tags a run without one looks at.
 const SWEEP: usize = 10;
-/// How many tags it examines to find them.
+/// How many tags it examines to find them: each costs two requests.
 const SWEEP_EXAMINED: usize = 50;
 
 /// A tag to release, and its commit.
@@ -46,7 +46,10 @@ pub(crate) async fn targets(context: &Context) -> Result<Targets, Failure> {
         Named::Nothing => return sweep(context).await.map(Targets::Sweep),
     };
     let (tag, commit) = tag_named(context, (&name, source), context.patience()).await?;
-    Ok(Targets::One(Target { tag, commit, triggered: None }))
+    // The event may still tell of a build of that commit that ended.
+    let run = context.event.workflow_run.as_ref().filter(|run| run.head_sha.as_ref() == Some(&commit));
+    let triggered = run.and_then(|run| run.created_at);
+    Ok(Targets::One(Target { tag, commit, triggered }))
 }
 
 /// The commit of a tag; `None` when there is no such tag.
