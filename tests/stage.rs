@@ -432,9 +432,9 @@ impl Stage {
         std::fs::read_to_string(Path::new(&self.path(file))).unwrap()
     }
 
-    /// What the last run kept for its post step.
+    /// What the last run kept for its post step; nothing before the first.
     pub(crate) fn state(&self) -> BTreeMap<String, String> {
-        outputs(&self.read("state"))
+        std::fs::read_to_string(self.path("state")).map(|text| outputs(&text)).unwrap_or_default()
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Made {
     pub(crate) environment: BTreeMap<String, String>,
     /// What `config.json` of its `DOCKER_CONFIG` held.
     pub(crate) docker_config: String,
+    /// The certificates in the first folder of its `SSL_CERT_DIR`.
+    pub(crate) certificates: String,
 }
 
 impl Made {
@@ -84,9 +86,13 @@ impl Builder {
 
     async fn answer(&self, call: Call) -> Exit {
         let Call { arguments, environment, lines, mut stop, .. } = call;
-        let config = environment.get("DOCKER_CONFIG").map(|folder| format!("{folder}/config.json"));
-        let docker_config = config.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-        let made = Made { arguments, environment, docker_config };
+        let folder = |variable: &str| environment.get(variable).map(|folders| folders.split(':').next().unwrap());
+        let held = |folder: Option<&str>, file: &str| {
+            folder.and_then(|folder| std::fs::read_to_string(format!("{folder}/{file}")).ok()).unwrap_or_default()
+        };
+        let docker_config = held(folder("DOCKER_CONFIG"), "config.json");
+        let certificates = held(folder("SSL_CERT_DIR"), "ca.pem");
+        let made = Made { arguments, environment, docker_config, certificates };
         self.made.lock().unwrap().push(made.clone());
         let fault = self.faults.lock().unwrap().pop_front().flatten();
         let hangs = matches!(fault, Some(Fault::Hangs));
@@ -123,7 +129,7 @@ impl Builder {
         if made.arguments[0] == "imagetools" {
             let (name, digest) = made.arguments.last().unwrap().split_once('@').unwrap();
             let source = format!("{name}@{digest}");
-            for image in images {
+            for image in images.iter().take(tags) {
                 let tag = image.rsplit_once(':').unwrap().1;
                 assert!(self.retag(&source, tag), "{source} is not there");
             }

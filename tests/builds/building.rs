@@ -108,7 +108,8 @@ async fn a_check_build_of_a_branch_pushes_and_says_nothing_and_writes_the_cache(
     let made = &build.builder.made()[0];
     assert_eq!(build.builder.kinds(), ["build"]);
     assert_eq!(made.all("--cache-to"), ["type=gha,scope=release-api,mode=max,ignore-error=true"]);
-    assert_eq!(made.environment["ACTIONS_CACHE_SERVICE_V2"], "true");
+    let service = ["ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL", "ACTIONS_CACHE_SERVICE_V2"];
+    assert_eq!(service.map(|name| made.environment[name].as_str()), ["t", "https://results.example/", "true"]);
     assert!(build.states().is_empty() && build.world.image_digest("ghcr.io/octo/shop/api:1.0.0").is_none());
 }
 
@@ -167,6 +168,57 @@ async fn secrets_and_passwords_reach_buildx_in_no_argument() {
     let masks = ["::add-mask::s3cr3t-value", "::add-mask::passw0rd"];
     let shown = masks.iter().fold(ended.log.clone(), |log, mask| log.replace(mask, ""));
     assert!(!shown.contains("s3cr3t-value") && !shown.contains("passw0rd"), "{shown}");
+}
+
+/// GitHub Enterprise Server has the older cache service alone, at an address of its own.
+#[tokio::test(start_paused = true)]
+async fn an_enterprise_server_is_asked_for_its_own_cache() {
+    let mut build = Build::new();
+    build.event("push", "{}").input("push", "false").variable("GITHUB_SERVER_URL", "https://ghe.example");
+    build.variable("ACTIONS_RUNTIME_TOKEN", "t").variable("ACTIONS_CACHE_URL", "https://ghe.example/cache/");
+    build.build().await.is("built", 0);
+    let made = &build.builder.made()[0];
+    assert_eq!(made.all("--cache-from"), ["type=gha,scope=release-api"]);
+    assert_eq!(made.environment["ACTIONS_CACHE_URL"], "https://ghe.example/cache/");
+    assert!(!made.environment.contains_key("ACTIONS_CACHE_SERVICE_V2"), "{:?}", made.environment.keys());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_the_cache_service_goes_to_no_build_without_its_cache() {
+    let mut build = Build::new();
+    build.input("cache", "none");
+    build.variable("ACTIONS_RUNTIME_TOKEN", "t").variable("ACTIONS_RESULTS_URL", "https://results.example/");
+    build.build().await.is("built", 0);
+    for made in build.builder.made() {
+        assert!(made.environment.keys().all(|name| !name.starts_with("ACTIONS_")), "{:?}", made.environment.keys());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_certificates_of_a_ca_file_reach_buildx_beside_those_it_trusts_already() {
+    let mut build = Build::new();
+    let certificate = rcgen::generate_simple_self_signed(["one.test".to_owned()]).unwrap().cert.pem();
+    build.file_input("ca-file", &certificate).variable("SSL_CERT_DIR", "/etc/more");
+    build.build().await.is("built", 0);
+    let made = &build.builder.made()[1];
+    assert_eq!(made.certificates, certificate);
+    assert!(made.environment["SSL_CERT_DIR"].ends_with(":/etc/more"), "{}", made.environment["SSL_CERT_DIR"]);
+}
+
+/// As `path` of actions/checkout leaves it: the workspace itself holds no repository.
+#[tokio::test(start_paused = true)]
+async fn a_checkout_below_the_workspace_is_found_on_the_way_to_the_context() {
+    let mut build = Build::new();
+    build.remove_folder("workspace/.git");
+    build.folder("workspace/src/services/api");
+    build.folder("workspace/src/.git");
+    build.file("workspace/src/.git/HEAD", &"b".repeat(40));
+    build.file("workspace/src/services/api/.git", "gitdir: of a submodule");
+    build.input("context", "src/services/api");
+    build.build().await.is("failed", 2).says("checked out bbbbbbb, tag v1.0.0 is ");
+    assert!(build.states().is_empty() && build.builder.made().is_empty());
+    build.file("workspace/src/.git/HEAD", &build.commit.clone());
+    build.build().await.is("built", 0);
 }
 
 #[tokio::test(start_paused = true)]

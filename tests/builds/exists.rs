@@ -2,7 +2,7 @@
 
 use sim::{Answer, Fault};
 
-use super::Build;
+use super::{Build, builder};
 
 #[tokio::test(start_paused = true)]
 async fn an_image_of_this_commit_under_every_tag_is_signalled_without_a_build() {
@@ -46,6 +46,30 @@ async fn an_image_of_another_commit_or_another_platform_or_behind_another_tag_is
     build.input("extra-tags", "latest");
     build.build().await.is("built", 0);
     assert_eq!(build.builder.made().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_that_could_not_all_be_added_are_named() {
+    let mut build = Build::new();
+    build.build().await.is("built", 0);
+    build.input("extra-tags", "latest, {version}-slim");
+    build.builder.next([Some(builder::Fault::Pushes(1, "ERROR: failed to push: 403 Forbidden"))]);
+    let ended = build.build().await;
+    ended.is("failed", 1).says("pushed: ghcr.io/octo/shop/api:latest; not pushed: ghcr.io/octo/shop/api:1.0.0-slim");
+    assert_eq!(ended.output("pushed"), "true");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_broken_in_one_registry_alone_is_built_anew() {
+    let mut build = Build::new();
+    build.input("extra-tags", "mirror.test/octo/shop/api:{version}").input("platforms", "linux/amd64,linux/arm64");
+    build.world.push("mirror.test/other:1", &sim::ImageSpec::new());
+    build.build().await.is("built", 0);
+    let index: serde_json::Value =
+        serde_json::from_slice(&build.world.manifest("mirror.test/octo/shop/api:1.0.0").unwrap()).unwrap();
+    build.world.delete_manifest("mirror.test", "octo/shop/api", index["manifests"][0]["digest"].as_str().unwrap());
+    build.build().await.is("built", 0);
+    assert_eq!(build.builder.kinds(), ["build", "push", "build", "push"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,6 +47,17 @@ async fn label(shop: &Shop, image: &str, name: &str) -> String {
     printed("skopeo", &["inspect", "--tls-verify=false", "--creds", &credentials, "--format", &format, &image]).await
 }
 
+/// The second call of buildx, which pushes, finds every step of the Dockerfile done.
+fn assert_nothing_is_built_twice(log: &str) {
+    let (_, push) = log.split_once("::group::buildx build --push").expect("a push");
+    let steps = push.lines().filter_map(|line| line.split_once(' ').filter(|(_, step)| step.starts_with("[linux/")));
+    let numbers: Vec<&str> = steps.map(|(number, _)| number).collect();
+    assert!(numbers.len() >= PLATFORMS.len(), "{push}");
+    for number in numbers {
+        assert!(push.lines().any(|line| line == format!("{number} CACHED")), "{number} is built again:\n{push}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs dockerd, buildx and docker-registry: run tests/e2e/build.sh"]
 async fn six_services_are_built_and_released_and_one_that_is_mended_heals_the_release() {
@@ -59,6 +70,7 @@ async fn six_services_are_built_and_released_and_one_that_is_mended_heals_the_re
         assert_eq!(ended.output("platforms"), PLATFORMS.join(","));
         let revision = label(&shop, ended.output("image"), "org.opencontainers.image.revision").await;
         assert_eq!(revision, shop.scene.commit);
+        assert_nothing_is_built_twice(&ended.log);
     }
     let broken = step(&shop, "thumbnail-service", 105).await;
     let dockerfile = "deploy/docker/thumbnail-service/Dockerfile";

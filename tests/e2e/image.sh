@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The stories of registry.sh once more, with the action as the runner has it: a container of the image that the Dockerfile
-# makes, FROM scratch, with nothing but what is mounted. Needs apt, as root; dockerd and buildx are unpacked, not installed.
+# The stories of registry.sh once more, and the cancel of build.sh, with the actions as the runner has them: containers of the image
+# that the Dockerfile makes, FROM scratch, with nothing but what is mounted. Needs apt, as root; dockerd and buildx are unpacked, not installed.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -18,3 +18,5 @@ start_dockerd
 export E2E_IMAGE=localhost/release-actions:e2e
 build_image both --tag "$E2E_IMAGE" --load
 bash "$root/tests/e2e/registry.sh" stories
+# The runner cancels a container action by signals to `docker run`.
+bash "$root/tests/e2e/build.sh" a_cancelled_build

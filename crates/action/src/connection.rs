@@ -35,6 +35,8 @@ pub struct Connection {
     pub insecure_registries: HashSet<Host>,
     /// The built-in root certificates and those of `ca-file`.
     pub roots: Roots,
+    /// What `ca-file` holds, for programs that are called; `None` = the input is empty.
+    pub certificates: Option<Vec<u8>>,
     /// Where the API is.
     pub api_url: Uri,
 }
@@ -73,13 +75,14 @@ impl InputReader<'_> {
         let api_url = raw.api_url.as_deref().or(environment.get("GITHUB_API_URL"));
         let (api_url, registry_auth) = (self.api_url(api_url), self.registry_auth(raw.registry_auth.as_deref()));
         let insecure_registries = self.hosts("insecure-registries", raw.insecure_registries.as_deref());
-        let roots = self.ca_file(raw.ca_file.as_deref());
+        let (roots, certificates) = self.ca_file(raw.ca_file.as_deref());
         Some(Connection {
             token: github::Token::new(token?),
             token_secret: Secret::new(token?),
             registry_auth,
             insecure_registries,
             roots,
+            certificates,
             api_url: api_url?,
         })
     }
@@ -117,15 +120,17 @@ impl InputReader<'_> {
         logins
     }
 
-    fn ca_file(&mut self, given: Option<&str>) -> Roots {
+    fn ca_file(&mut self, given: Option<&str>) -> (Roots, Option<Vec<u8>>) {
         let mut roots = Roots::default();
-        if let Some(path) = given.map(str::trim) {
-            let read = std::fs::read(path).map_err(|error| error.to_string());
-            if let Err(why) = read.and_then(|pem| roots.add(&pem)) {
+        let Some(path) = given.map(str::trim) else { return (roots, None) };
+        let read = std::fs::read(path).map_err(|error| error.to_string());
+        match read.and_then(|pem| roots.add(&pem).map(|()| pem)) {
+            Ok(pem) => (roots, Some(pem)),
+            Err(why) => {
                 self.problem("ca-file", format!("{} ({why})", quoted(path)), "a PEM file below the workspace");
+                (roots, None)
             }
         }
-        roots
     }
 
     fn api_url(&mut self, given: Option<&str>) -> Option<Uri> {

@@ -20,9 +20,8 @@ const REMEMBERED: usize = 400;
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// What buildx reads of the environment, by name or by how the name starts: where the daemon and the builders are, how the
-/// network is reached, what the runner offers for the cache (docker/buildx, "Environment variables"; docker/cli;
-/// moby/buildkit, "GitHub Actions cache"). Nothing else is handed on: no input, no token.
-const HANDED_ON: [&str; 20] = [
+/// network is reached (docker/buildx, "Environment variables"; docker/cli). Nothing else is handed on: no input, no token.
+const HANDED_ON: [&str; 18] = [
     "PATH",
     "HOME",
     "LANG",
@@ -41,8 +40,6 @@ const HANDED_ON: [&str; 20] = [
     "HTTPS_PROXY",
     "ALL_PROXY",
     "NO_PROXY",
-    "ACTIONS_RUNTIME_TOKEN",
-    "ACTIONS_RESULTS_URL",
 ];
 
 /// What buildx gets of the environment, and the values that `build_args` name without giving.

@@ -100,14 +100,22 @@ async fn try_all(session: &Session, expected: Expected<'_>) -> Result<Proof, Str
         let found = other.digest().map_or("nothing", Digest::as_str);
         return Err(format!("{} resolves to {found}, not to {first}", other.image));
     }
-    // The registries of all tags, as each has content of its own.
+    prove_everywhere(session, first, expected).await
+}
+
+/// The proof of one digest in the repository of every tag, as each has content of its own.
+pub(crate) async fn prove_everywhere(
+    session: &Session,
+    digest: &Digest,
+    expected: Expected<'_>,
+) -> Result<Proof, String> {
     let mut proof = None;
     for (number, image) in expected.images.iter().enumerate() {
         let known = expected.images[..number].iter();
-        if known.clone().any(|known| known.pinned(first.clone()) == image.pinned(first.clone())) {
+        if known.clone().any(|known| known.pinned(digest.clone()) == image.pinned(digest.clone())) {
             continue;
         }
-        let proven = prove_digest(session, image, first, expected).await;
+        let proven = prove_digest(session, image, digest, expected).await;
         proof = Some(proven.map_err(|flaw| format!("{image}: {}", wrong(&flaw)))?);
     }
     proof.ok_or_else(|| "no image is named".into())

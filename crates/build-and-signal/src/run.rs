@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::inputs::{BuildResult, Cache, IfExists, Inputs, workspace};
 use crate::plan::{Facts, Plan};
 use crate::progress::{Progress, Status};
-use crate::proof::{Expected, Seen, digest_in, glance_at, prove_all, prove_digest};
+use crate::proof::{Expected, Seen, digest_in, glance_at, prove_all, prove_digest, prove_everywhere};
 use crate::sign_in::DockerFolder;
 use crate::signal::{Said, Signaller};
 use crate::source::checked_out;
@@ -118,18 +118,35 @@ impl Run<'_> {
         workspace(&self.session.runner)
     }
 
+    /// The checkout that is built: the workspace, or what stands below it on the way to the build context (`path` of
+    /// actions/checkout). `None` = no folder on that way holds a repository. The outermost counts: what is deeper is a
+    /// submodule.
+    fn repository(&self) -> Option<PathBuf> {
+        let mut folder = self.workspace();
+        let context = folder.join(&self.inputs.context);
+        let mut deeper = context.strip_prefix(&folder).ok()?.components();
+        loop {
+            if folder.join(".git").exists() {
+                return Some(folder);
+            }
+            folder.push(deeper.next()?);
+        }
+    }
+
     /// Nothing is built but the tag's commit.
     fn same_source(&self, (tag, commit): &Release) -> Result<(), Failure> {
-        let workspace = self.workspace();
-        let has_repository = workspace.join(".git").exists();
-        let there = checked_out(&workspace).or_else(|| self.session.runner.sha.clone().filter(|_| !has_repository));
+        let repository = self.repository();
+        let there = match &repository {
+            Some(repository) => checked_out(repository),
+            None => self.session.runner.sha.clone(),
+        };
         match there {
             Some(there) if there != *commit => {
                 Err(Failure::WrongSource { checked_out: there, tag: tag.to_string(), commit: commit.clone() })
             }
             Some(_) => Ok(()),
-            None if has_repository => Err(Failure::BadInput(
-                "the `.git` of the workspace does not say which commit is checked out: use actions/checkout, which keeps references as files".into(),
+            None if repository.is_some() => Err(Failure::BadInput(
+                "the `.git` of the checkout does not say which commit is checked out: use actions/checkout, which keeps references as files".into(),
             )),
             None => Err(Failure::BadInput(
                 "nobody says which commit this is: the workspace holds no git repository, and GITHUB_SHA is not set; put a checkout step before this one".into(),
@@ -154,7 +171,7 @@ impl Run<'_> {
         let url = session.repository_url();
         let run_url = session.run_url();
         let offers = |name: &str| self.environment.get(name).is_some();
-        let has_cache_service = offers("ACTIONS_RUNTIME_TOKEN") && offers("ACTIONS_RESULTS_URL");
+        let has_cache_service = self.cache_service().iter().all(|name| offers(name));
         if inputs.cache == Cache::Gha && !has_cache_service {
             tracing::info!("no layer cache: this runner offers no cache service; `cache: registry` needs none");
         }
@@ -194,7 +211,8 @@ impl Run<'_> {
 
     /// A build without a tag: nothing is pushed, and nothing is said of it.
     async fn check_build(&self) -> Result<Ended, Failure> {
-        let commit = checked_out(&self.workspace()).or_else(|| self.session.runner.sha.clone());
+        let checked_out = self.repository().and_then(|repository| checked_out(&repository));
+        let commit = checked_out.or_else(|| self.session.runner.sha.clone());
         let plan = self.plan(None, commit.as_ref())?;
         if self.inputs.dry_run { Ok(self.print(&plan)) } else { self.only_build(&plan).await }
     }
@@ -229,7 +247,8 @@ impl Run<'_> {
             logins.extend(self.session.login(host).await.map(|login| (host.clone(), login)));
         }
         let inherited = self.environment.get("DOCKER_CONFIG").map(Path::new);
-        DockerFolder::write(inherited, &logins).map_err(Failure::NoFolder)
+        let certificates = self.session.connection.certificates.as_deref();
+        DockerFolder::write(inherited, &logins, certificates).map_err(Failure::NoFolder)
     }
 
     fn buildx(&self, plan: &Plan, folder: &DockerFolder) -> Buildx<'_> {
@@ -241,10 +260,17 @@ impl Run<'_> {
         // There is no git in the image; the labels say which commit it is.
         environment.entry("BUILDX_GIT_INFO".into()).or_insert_with(|| "false".into());
         environment.insert("DOCKER_CONFIG".into(), folder.path().display().to_string());
-        if plan.reads_cache_service && !self.is_enterprise_server() {
-            // The runner says so to JavaScript actions alone (actions/runner, `NodeScriptActionHandler.cs`); without it buildx
-            // asks the service that was switched off (GitHub changelog, 2025-04-15).
-            environment.insert("ACTIONS_CACHE_SERVICE_V2".into(), "true".into());
+        if plan.reads_cache_service {
+            let offered = self.cache_service().map(|name| Some((name, self.environment.get(name)?)));
+            environment.extend(offered.into_iter().flatten().map(|(name, value)| (name.into(), value.into())));
+            if !self.is_enterprise_server() {
+                // The runner says so to JavaScript actions alone (actions/runner, `NodeScriptActionHandler.cs`); without it
+                // buildx asks the service that was switched off (GitHub changelog, 2025-04-15).
+                environment.insert("ACTIONS_CACHE_SERVICE_V2".into(), "true".into());
+            }
+        }
+        if let Some(folders) = folder.certificates(self.environment.get("SSL_CERT_DIR")) {
+            environment.insert("SSL_CERT_DIR".into(), folders);
         }
         environment.extend(plan.secrets.iter().cloned());
         Buildx {
@@ -261,7 +287,14 @@ impl Run<'_> {
         }
     }
 
-    /// GitHub Enterprise Server has the older cache service alone; `ghe.com` is GitHub Enterprise Cloud.
+    /// What the runner says of its cache service, by variable (moby/buildkit, "GitHub Actions cache"). GitHub Enterprise
+    /// Server has the older service alone, at an address of its own.
+    fn cache_service(&self) -> [&'static str; 2] {
+        let address = if self.is_enterprise_server() { "ACTIONS_CACHE_URL" } else { "ACTIONS_RESULTS_URL" };
+        ["ACTIONS_RUNTIME_TOKEN", address]
+    }
+
+    /// `ghe.com` is GitHub Enterprise Cloud.
     fn is_enterprise_server(&self) -> bool {
         let server = &self.session.server_url;
         server != "https://github.com" && !server.ends_with(".ghe.com")
@@ -305,7 +338,7 @@ impl Run<'_> {
                 Ok((Ended::new(Status::Verified, headline), Said::Success(proof)))
             }
             Some(BuildResult::Failure) => {
-                let there = self.tags_of_commit(release, plan).await;
+                let there = self.tags_of_commit(release, &plan.images).await;
                 let class = if there.is_empty() { "its build failed" } else { "pushed, then failed" };
                 Ok((Ended::new(Status::Failed, class), Said::Failure(class.into())))
             }
@@ -346,17 +379,18 @@ impl Run<'_> {
         }
         let Some(digest) = seen.first().and_then(Seen::digest) else { return Ok(None) };
         let same = |seen: &Seen| seen.digest() == Some(digest);
-        let missing: Vec<&ImageReference> =
-            seen.iter().filter(|seen| seen.glance == Glance::Absent).map(|seen| &seen.image).collect();
+        let absent = seen.iter().filter(|seen| seen.glance == Glance::Absent);
+        let missing: Vec<ImageReference> = absent.map(|seen| seen.image.clone()).collect();
         if seen.iter().filter(|seen| same(seen)).count() + missing.len() != seen.len() {
             return Ok(None);
         }
         let there: Vec<ImageReference> = seen.iter().filter(|seen| same(seen)).map(|seen| seen.image.clone()).collect();
         let expected = self.expected(&there, release);
-        let Ok(proof) = prove_digest(self.session, &plan.images[0], digest, expected).await else { return Ok(None) };
+        // What is broken in one registry alone is mended by a build, too.
+        let Ok(proof) = prove_everywhere(self.session, digest, expected).await else { return Ok(None) };
         self.due(release);
         if !missing.is_empty() {
-            self.add_tags(release, plan, &missing, digest).await?;
+            self.add_tags(release, plan, (&seen, &missing), digest).await?;
         }
         // Every tag of the plan, whoever pushed it.
         let expected = Expected { images: &plan.images, digest: Some(digest), ..expected };
@@ -369,7 +403,7 @@ impl Run<'_> {
         &self,
         release: &Release,
         plan: &Plan,
-        missing: &[&ImageReference],
+        (before, missing): (&[Seen], &[ImageReference]),
         digest: &Digest,
     ) -> Result<(), Failure> {
         self.same_tag(release).await?;
@@ -379,7 +413,9 @@ impl Run<'_> {
         arguments.extend(missing.iter().flat_map(|image| ["--tag".to_owned(), image.to_string()]));
         arguments.push(plan.images[0].pinned(digest.clone()).to_string());
         let added = self.buildx(plan, &folder).call("buildx imagetools create", &arguments).await?;
-        added.map_err(|diagnosis| Failure::Build { diagnosis, pushed: None })?;
+        if let Err(diagnosis) = added {
+            return Err(self.what_was_pushed(release, (before, missing), diagnosis).await);
+        }
         self.progress.known().pushed = true;
         Ok(())
     }
@@ -409,7 +445,7 @@ impl Run<'_> {
         push.splice(1..1, ["--metadata-file".to_owned(), metadata.display().to_string()]);
         let pushed = buildx.call("buildx build --push", &push).await;
         if let Ok(Err(diagnosis)) = pushed {
-            return Err(self.what_was_pushed(release, plan, &before, diagnosis).await);
+            return Err(self.what_was_pushed(release, (&before, &plan.images), diagnosis).await);
         }
         // Also a push that was cut short may have got through.
         self.progress.known().pushed = true;
@@ -423,14 +459,19 @@ impl Run<'_> {
         Ok(proof)
     }
 
-    /// After a push that failed: which tags are there all the same.
-    async fn what_was_pushed(&self, release: &Release, plan: &Plan, before: &[Seen], diagnosis: Diagnosis) -> Failure {
-        let there = self.tags_of_commit(release, plan).await;
+    /// After a push of `images` that failed: which of them are there all the same, and were not before.
+    async fn what_was_pushed(
+        &self,
+        release: &Release,
+        (before, images): (&[Seen], &[ImageReference]),
+        diagnosis: Diagnosis,
+    ) -> Failure {
+        let there = self.tags_of_commit(release, images).await;
         let is_new = |image: &&ImageReference| {
             let was = before.iter().find(|seen| seen.image == **image).and_then(Seen::digest);
             there.iter().any(|(there, digest)| there == *image && was != Some(digest))
         };
-        let (new, other): (Vec<&ImageReference>, Vec<&ImageReference>) = plan.images.iter().partition(is_new);
+        let (new, other): (Vec<&ImageReference>, Vec<&ImageReference>) = images.iter().partition(is_new);
         let pushed = (!new.is_empty()).then(|| {
             let list =
                 |images: &[&ImageReference]| images.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -441,12 +482,12 @@ impl Run<'_> {
         Failure::Build { diagnosis, pushed }
     }
 
-    /// The tags that show an image of this commit, with its digest.
-    async fn tags_of_commit(&self, release: &Release, plan: &Plan) -> Vec<(ImageReference, Digest)> {
+    /// Those of `images` that show an image of this commit, with its digest.
+    async fn tags_of_commit(&self, release: &Release, images: &[ImageReference]) -> Vec<(ImageReference, Digest)> {
         let mut found = Vec::new();
-        for seen in glance_at(self.session, &plan.images).await {
+        for seen in glance_at(self.session, images).await {
             let Some(digest) = seen.digest() else { continue };
-            let expected = Expected { platforms: &[], ..self.expected(&plan.images, release) };
+            let expected = Expected { platforms: &[], ..self.expected(images, release) };
             match prove_digest(self.session, &seen.image, digest, expected).await {
                 Ok(_) => found.push((seen.image.clone(), digest.clone())),
                 Err(flaw) => tracing::debug!("{}: {}", seen.image, wrong(&flaw)),
