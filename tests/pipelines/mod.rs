@@ -1,10 +1,11 @@
 //! The pipelines: the example repository, run by act as GitHub would run it (`tests/e2e/pipelines.sh`).
 //!
-//! `ghcr` the registry as ghcr.io · `shop` the repository, its GitHub, and what each job's token may do · `act` the runner ·
-//! `stories` what must come of it · `rights` what happens without one ·
-//! `readme` the same by following the README · `own_release` this repository's release of itself.
+//! `files` what no linter knows of them · `ghcr` the registry as ghcr.io · `shop` the repository, its GitHub, and what each
+//! job's token may do · `act` the runner · `stories` what must come of it · `rights` what happens without one · `readme` the same
+//! by following the README · `own_release` this repository's release of itself.
 
 mod act;
+mod files;
 mod ghcr;
 mod own_release;
 mod readme;
