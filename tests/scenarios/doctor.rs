@@ -1,6 +1,7 @@
 //! `release-pipelines doctor`: the action's own eyes on a laptop, and not one write.
 
-use release_pipelines::doctor::{Question, environment, tell};
+use indicatif::{InMemoryTerm, ProgressDrawTarget};
+use release_pipelines::doctor::{Question, View, environment, tell};
 use runner::Environment;
 use transport::Core;
 use wait_and_release::{Diagnosis, ExamineError, examine};
@@ -62,6 +63,35 @@ async fn it_waits_only_when_it_is_told_to() {
     let (diagnosis, looks) = diagnose(&stage, &Question { wait: true, ..question("api web") }).await.unwrap();
     assert!(looks > 1 && stage.world.elapsed() >= MINUTE * 3);
     assert_eq!(tell(&diagnosis).0.lines().last(), Some("wait-and-release would now publish the full release"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_has_a_line_for_each_image_while_it_waits() {
+    let stage = Stage::new();
+    stage.build("api");
+    stage.pending("web");
+    stage.at(MINUTE * 3, |scene| scene.build("web"));
+    let terminal = InMemoryTerm::new(10, 150);
+    let mut view = View::on(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+    let mut screens = Vec::new();
+    let environment = environment(&Question { wait: true, ..question("api web") }, &laptop()).unwrap();
+    let service = stage.world.service();
+    let see = &mut |decision: &_| {
+        view.see(decision);
+        screens.push(terminal.contents());
+    };
+    examine(&environment, |_| Ok(Core::new(service)), see).await.unwrap();
+    let line = |screen: &str, service: &str| {
+        screen.lines().find(|line| line.contains(&format!(" {service}: "))).unwrap_or_default().to_owned()
+    };
+    assert!(line(&screens[0], "api").ends_with(" api: not looked at yet"), "{}", screens[0]);
+    let is_there = |screen: &&String| line(screen, "api").starts_with("✔ api: ready, sha256:");
+    let (first, last) = (screens.iter().find(is_there).expect("api is shown"), screens.last().unwrap());
+    assert!(line(first, "web").contains("web: building"), "{first}");
+    assert!(line(last, "web").starts_with("✔ web: ready, sha256:"), "{last}");
+    assert_eq!(last.lines().count(), 2, "{last}");
+    view.close();
+    assert_eq!(terminal.contents(), "");
 }
 
 #[tokio::test(start_paused = true)]

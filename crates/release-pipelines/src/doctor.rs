@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use domain::decide::{Completeness, Decision, Judgement, Next, Standing};
 use domain::render::log;
 use domain::render::reason::cure;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use runner::Environment;
 use wait_and_release::Diagnosis;
 
@@ -75,13 +75,18 @@ pub fn environment(question: &Question, laptop: &Environment) -> Result<Environm
 }
 
 /// A line for each image on a terminal, kept up to date while the run waits. Elsewhere nothing is drawn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct View {
     lines: MultiProgress,
     bars: Vec<ProgressBar>,
 }
 
 impl View {
+    /// Draws on `target`.
+    pub fn on(target: ProgressDrawTarget) -> Self {
+        Self { lines: MultiProgress::with_draw_target(target), bars: Vec::new() }
+    }
+
     /// Shows a look.
     pub fn see(&mut self, decision: &Decision) {
         while self.bars.len() < decision.judgements.len() {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use domain::service::ServiceName;
+use indicatif::ProgressDrawTarget;
 use release_pipelines::check::{check, released};
 use release_pipelines::doctor::{self, Question, View};
 use release_pipelines::migrate::migrate;
@@ -123,7 +124,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 fn diagnose(question: &Question) -> anyhow::Result<ExitCode> {
     let environment = doctor::environment(question, &Environment::capture()).map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut view = View::default();
+    let mut view = View::on(ProgressDrawTarget::stderr());
     let see = &mut |decision: &_| view.see(decision);
     let diagnosis = runtime.block_on(wait_and_release::examine(&environment, Core::reqwest, see));
     view.close();

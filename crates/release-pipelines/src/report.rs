@@ -250,4 +250,12 @@ mod tests {
         assert!(rules.iter().any(|rule| rule["id"] == run["results"][0]["ruleId"]));
         assert_eq!(run["results"].as_array().unwrap().len(), 3);
     }
+
+    #[test]
+    fn sarif_holds_what_the_format_knows_and_nothing_else() {
+        let report = rendered(Format::Sarif);
+        let read: serde_sarif::sarif::Sarif = serde_json::from_str(&report).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), report);
+    }
 }
