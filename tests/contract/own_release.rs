@@ -43,16 +43,16 @@ fn what_is_published_is_signed_without_a_key() {
             }
         }
     }
-    assert_eq!(signed, BTreeSet::from(["build-and-signal", "wait-and-release"]));
+    assert_eq!(signed, BTreeSet::from(["build-and-signal", "release-pipelines", "wait-and-release"]));
 }
 
 #[test]
-fn a_candidate_starts_both_images_and_their_release() {
+fn a_candidate_starts_every_image_and_their_release() {
     let workflows = workflows();
     let candidates = &workflows["release-notes.yml"]["on"]["push"]["tags"];
     assert_eq!(candidates, &json!(["v[0-9]+.[0-9]+.[0-9]+-rc.[0-9]+"]));
     let mut built = BTreeSet::new();
-    for name in ["release-build-and-signal.yml", "release-wait-and-release.yml"] {
+    for name in ["release-build-and-signal.yml", "release-release-pipelines.yml", "release-wait-and-release.yml"] {
         let workflow = &workflows[name];
         assert_eq!(&workflow["on"]["push"]["tags"], candidates, "{name}");
         let with = &workflow["jobs"]["image"]["with"];

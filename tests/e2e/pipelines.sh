@@ -47,8 +47,9 @@ printf '{"schema": 1, "repository": "org/release-actions", "tag": "v1.0.0", "ver
 cd "$root"
 cargo xtask dist --images "$folder/images.lock.json" --out "$folder/tree"
 
-# The programs in those images, for this repository's release of itself.
+# The programs in those images and in the tool's, for this repository's release of itself.
 build_image both --output "type=local,dest=$folder/programs"
+build_image release-pipelines --output "type=local,dest=$folder/programs"
 
 export E2E_PROGRAMS=$folder/programs
 export E2E_STORE=$address E2E_PROXY=127.0.0.1:$proxy E2E_CERTIFICATES=$certificates E2E_TREE=$folder/tree E2E_ACT=$act

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a release of this repository consists of, made by the means that make it and held against what is promised: both images from
+# What a release of this repository consists of, made by the means that make it and held against what is promised: all images from
 # the Dockerfile for both platforms, their size and their start, the same bytes from another build, signature, provenance and
 # bill of materials by sign-image.yml under act, the tree and its tags. Prints the numbers of docs/performance.md. Needs apt, pip
 # and Rust, as root. That the tree's actions do their work under act is tested by pipelines.sh.
@@ -32,6 +32,7 @@ cd "$root"
 commit=$(git rev-parse HEAD)
 candidate=v1.2.3-rc.1
 actions=(wait-and-release build-and-signal)
+images=("${actions[@]}" release-pipelines)
 rust=$(rust_tree)
 platforms=linux/amd64
 if [[ -d $rust/usr/local/lib/rustlib/aarch64-unknown-linux-gnu ]]; then
@@ -42,7 +43,7 @@ fi
 
 echo "= images"
 declare -A digest
-for action in "${actions[@]}"; do
+for action in "${images[@]}"; do
     build_image "$action" --platform "$platforms" --provenance mode=max --label "org.opencontainers.image.revision=$commit" \
         --tag "$address/org/release-actions/$action:${candidate#v}" --push --metadata-file "$folder/$action.json"
     digest[$action]=$(jq -r '."containerimage.digest"' "$folder/$action.json")
@@ -55,9 +56,9 @@ fetch() {
 }
 
 echo "= size"
-declare -A compressed=([wait-and-release]=4000000 [build-and-signal]=27000000) unpacked=([wait-and-release]=10000000)
+declare -A compressed=([wait-and-release]=4000000 [build-and-signal]=27000000 [release-pipelines]=6000000) unpacked=([wait-and-release]=10000000)
 printf '| image | platform | compressed | limit | unpacked | limit |\n|---|---|--:|--:|--:|--:|\n'
-for action in "${actions[@]}"; do
+for action in "${images[@]}"; do
     index=$(fetch "$action" manifests "${digest[$action]}")
     for platform in ${platforms//,/ }; do
         child=$(jq -r --arg platform "$platform" '.manifests[] | select("\(.platform.os)/\(.platform.architecture)" == $platform) | .digest' <<<"$index")
@@ -97,6 +98,10 @@ for name in "${entrypoints[@]}"; do
     docker run --rm --network none --entrypoint "$name" "$image" >/dev/null 2>&1 || code=$?
     ((code < 125)) || fail "$name of build-and-signal does not start: $code"
 done
+
+echo "= the tool finds the example in step"
+docker run --rm --network none --user 65534 --volume "$root/examples/six-services:/repo:ro" \
+    "$address/org/release-actions/release-pipelines@${digest[release-pipelines]}" check
 
 echo "= start"
 mkdir "$folder/hello"
@@ -180,7 +185,7 @@ description: What it sets up is there
 runs: { using: composite, steps: [{ shell: bash, run: "true" }] }
 YAML
 here() { sed -n "s#.*uses: \($1@[0-9a-f]*\).*#\1#p" .github/workflows/sign-image.yml; }
-for action in "${actions[@]}"; do
+for action in "${images[@]}"; do
     cat >"$folder/own/.github/workflows/e2e-$action.yml" <<YAML
 on: workflow_dispatch
 jobs:
@@ -221,7 +226,7 @@ fi
 
 echo "= the tree and its tags"
 jq --null-input --arg commit "$commit" --arg tag "$candidate" '{ schema: 1, repository: "org/release-actions", tag: $tag, version: $tag[1:], commit: $commit, images: {} }' >"$folder/lock"
-for action in "${actions[@]}"; do
+for action in "${images[@]}"; do
     jq --arg action "$action" --arg pinned "$address/org/release-actions/$action@${digest[$action]}" \
         '.images[$action] = { pinned: $pinned, revision: .commit }' "$folder/lock" >"$folder/lock.next"
     mv "$folder/lock.next" "$folder/lock"

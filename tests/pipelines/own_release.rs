@@ -8,11 +8,14 @@ use super::shop::{Shop, TAG, root, variable};
 use crate::e2e::place::printed;
 
 /// The workflows that build the images, with the images.
-const RELEASES: [(&str, &str); 2] =
-    [("release-build-and-signal", "build-and-signal"), ("release-wait-and-release", "wait-and-release")];
+const RELEASES: [(&str, &str); 3] = [
+    ("release-build-and-signal", "build-and-signal"),
+    ("release-release-pipelines", "release-pipelines"),
+    ("release-wait-and-release", "wait-and-release"),
+];
 /// In place of the stages that compile, which release.sh builds: what they leave, as the script exported it.
 const COMPILED: &str = "FROM scratch AS rust\nCOPY etc /etc\nFROM scratch AS buildx\nCOPY buildx /buildx\n\
-                        FROM scratch AS build\nCOPY out /out\n";
+                        FROM scratch AS build\nCOPY out /out\nFROM build AS build-tool\n";
 
 /// The source as it is committed, but for what no runner on this machine can do.
 async fn source(shop: &Shop) {
@@ -51,6 +54,7 @@ async fn source(shop: &Shop) {
     put("buildx", "buildx");
     put("wait-and-release", "out/wait-and-release/wait-and-release");
     put("build-and-signal", "out/build-and-signal/build-and-signal");
+    put("release-pipelines", "out/release-pipelines/release-pipelines");
     std::os::unix::fs::symlink("build-and-signal", repository.join("out/build-and-signal/build-and-signal-post"))
         .unwrap();
 }

@@ -49,6 +49,9 @@ const CHAIN: [Link; 3] = [
     },
 ];
 
+/// The image of the tool for people, which no action runs.
+const TOOL: &str = "release-pipelines";
+
 /// The branch of `repository.git` that holds the chain.
 const BRANCH: &str = "refs/heads/release";
 /// Of every commit of the chain: the same whoever runs this, as the commits must be the same.
@@ -67,7 +70,7 @@ pub(crate) fn dist(images: &Path, out: &Path, source: &Path) -> anyhow::Result<S
     let source = Source::open(source, &lock.commit)?;
     let repository = source.heir(&out.join("repository.git"))?;
 
-    let mut used: Vec<&str> = Vec::new();
+    let mut used = vec![TOOL];
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut commits: BTreeMap<String, String> = BTreeMap::new();
     let mut parent = lock.commit.clone();
