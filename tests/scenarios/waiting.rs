@@ -287,7 +287,7 @@ async fn a_github_that_fails_late_is_waited_for_until_the_timeout_and_no_longer(
         stage.at(MINUTE * 9, |scene| scene.build("api"));
         let path = path.replace("COMMIT", &stage.commit);
         let fault = Fault::on("GET", "api.github.com", &path).from(MINUTE * 8);
-        stage.world.fault(fault.answer(sim::Answer::status(503)));
+        stage.world.fault(fault.answer(Answer::status(503)));
         stage.input("timeout", "10m").run().await.is("failed", 1).says("503");
         let whole = stage.world.elapsed();
         assert!((MINUTE * 9..MINUTE * 11).contains(&whole), "{path}: {whole:?}");

@@ -15,5 +15,5 @@ mod write;
 
 pub use client::{GitHub, Settings, Token};
 pub use error::Error;
-pub use read::{About, CommitLine, Run, WorkflowFile};
+pub use read::{CommitLine, Run, WorkflowFile};
 pub use write::{CreatedStatus, MakeLatest, NewRelease, NewStatus, ReleaseChange};

@@ -29,17 +29,6 @@ const CONTENTS: &str = "contents: read";
 const RELEASES: &str = "contents: write";
 const ACTIONS: &str = "actions: read";
 
-/// What a repository is (REST API, "Get a repository").
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct About {
-    /// Whether only some people see it.
-    pub private: bool,
-    /// The branch that `workflow_run` and `schedule` run from.
-    pub default_branch: String,
-    /// The page that people see.
-    pub html_url: String,
-}
-
 /// A run of a workflow (REST API, "Workflow runs").
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Run {
@@ -88,8 +77,6 @@ pub struct CommitLine {
     pub sha: CommitSha,
     /// The first line of its message.
     pub title: String,
-    /// The account of its author; `None` when no account has the author's address.
-    pub author: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -133,7 +120,6 @@ struct Comparison {
 struct ListedCommit {
     sha: CommitSha,
     commit: CommitText,
-    author: Option<Account>,
 }
 
 #[derive(Deserialize)]
@@ -141,16 +127,10 @@ struct CommitText {
     message: String,
 }
 
-/// An account; GitHub gives an empty object for some deleted ones.
-#[derive(Deserialize)]
-struct Account {
-    login: Option<String>,
-}
-
 impl From<ListedCommit> for CommitLine {
     fn from(listed: ListedCommit) -> Self {
         let title = listed.commit.message.lines().next().unwrap_or_default().trim().to_owned();
-        Self { sha: listed.sha, title, author: listed.author.and_then(|account| account.login) }
+        Self { sha: listed.sha, title }
     }
 }
 
@@ -199,12 +179,6 @@ impl GitHub {
         let uri = self.url(&["commits", commit.as_str(), "statuses"], &[PER_PAGE], &what)?;
         let pages: Vec<Vec<CommitStatus>> = self.pages(uri, &what, "statuses: read", Remember::Yes).await?;
         Ok(once(pages, |status| status.id))
-    }
-
-    /// What the repository is.
-    pub async fn repository(&self) -> Result<About, Error> {
-        let what = "read the repository";
-        self.call(Call::get(self.url(&[], &[], what)?, what, "metadata: read")).await?.json()
     }
 
     /// Whether what is published from now on is immutable. Only a token that may read the settings is told, which no
@@ -261,13 +235,6 @@ impl GitHub {
         let what = "read the latest release";
         let uri = self.url(&["releases", "latest"], &[], what)?;
         self.maybe(Call::get(uri, what, CONTENTS)).await?.map(|answer| answer.json()).transpose()
-    }
-
-    /// A release, draft or published (REST API, "Get a release").
-    pub async fn release(&self, id: u64) -> Result<Option<Release>, Error> {
-        let what = format!("read the release {id}");
-        let uri = self.url(&["releases", &id.to_string()], &[], &what)?;
-        self.maybe(Call::get(uri, what, RELEASES)).await?.map(|answer| answer.json()).transpose()
     }
 
     /// What is in an asset. GitHub may send the reader on to its storage, once, where the token does not go (REST API,

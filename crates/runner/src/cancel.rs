@@ -52,11 +52,6 @@ impl Cancel {
             std::future::pending::<()>().await;
         }
     }
-
-    /// Whether somebody has asked.
-    pub fn is_requested(&self) -> bool {
-        *self.asked.borrow()
-    }
 }
 
 #[cfg(test)]
@@ -72,10 +67,8 @@ mod tests {
         let cancel = Cancel::when(sleep(Duration::from_secs(5)));
         let clone = cancel.clone();
         assert!(timeout(Duration::from_secs(4), cancel.requested()).await.is_err());
-        assert!(!cancel.is_requested());
         timeout(Duration::from_secs(2), cancel.requested()).await.unwrap();
         timeout(Duration::from_secs(1), clone.requested()).await.unwrap();
-        assert!(clone.is_requested());
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Runner;
@@ -47,12 +47,7 @@ impl Kind {
 }
 
 impl Console {
-    /// Prints to standard output.
-    pub fn stdout(runner: &Runner) -> Self {
-        Self::new(runner, io::stdout())
-    }
-
-    /// Prints to a stream of the caller's; for tests.
+    /// Prints to `out`.
     pub fn new(runner: &Runner, out: impl Write + Send + 'static) -> Self {
         let stream = Stream { out: Box::new(out), annotations: BTreeMap::new() };
         Self {
@@ -173,6 +168,8 @@ impl fmt::Debug for Console {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::io;
+
     use super::*;
     use crate::Environment;
 

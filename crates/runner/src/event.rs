@@ -38,8 +38,6 @@ pub struct ClientPayload {
     pub tag: Option<String>,
     /// `version`, when it is a text.
     pub version: Option<String>,
-    /// All of it.
-    pub raw: Value,
 }
 
 /// The run of a `workflow_run` event (docs.github.com, "Webhook events and payloads", `workflow_run`).
@@ -53,12 +51,8 @@ pub struct WorkflowRun {
     pub head_sha: Option<CommitSha>,
     /// What started it, such as `push`.
     pub event: Option<String>,
-    /// How it ended; `None` while it runs.
-    pub conclusion: Option<String>,
     /// When its first attempt was made.
     pub created_at: Option<Timestamp>,
-    /// Which attempt, from 1.
-    pub run_attempt: Option<u32>,
 }
 
 /// The event cannot be read.
@@ -110,14 +104,11 @@ impl Event {
 
     fn from_payload(payload: &Value) -> Self {
         let inputs = payload["inputs"].as_object().into_iter().flatten();
-        let client_payload = payload.get("client_payload").filter(|raw| raw.is_object());
+        let client_payload = payload.get("client_payload").filter(|said| said.is_object());
         Self {
             inputs: inputs.filter_map(|(name, value)| Some((name.clone(), scalar(value)?))).collect(),
-            client_payload: client_payload.map(|raw| ClientPayload {
-                tag: text(&raw["tag"]),
-                version: text(&raw["version"]),
-                raw: raw.clone(),
-            }),
+            client_payload: client_payload
+                .map(|said| ClientPayload { tag: text(&said["tag"]), version: text(&said["version"]) }),
             release_tag: text(&payload["release"]["tag_name"]),
             workflow_run: workflow_run(&payload["workflow_run"]),
             private: payload["repository"]["private"].as_bool(),
@@ -133,9 +124,7 @@ fn workflow_run(run: &Value) -> Option<WorkflowRun> {
         head_branch: text(&run["head_branch"]),
         head_sha: run["head_sha"].as_str().and_then(|sha| sha.parse().ok()),
         event: text(&run["event"]),
-        conclusion: text(&run["conclusion"]),
         created_at: run["created_at"].as_str().and_then(|time| time.parse().ok()),
-        run_attempt: run["run_attempt"].as_u64().and_then(|attempt| attempt.try_into().ok()),
     })
 }
 
@@ -171,10 +160,10 @@ mod tests {
     fn a_workflow_run_is_read() {
         let payload = json!({"action": "completed", "workflow_run": {
             "id": 42, "head_branch": "v1.2.3", "head_sha": "abcdef0123456789abcdef0123456789abcdef01",
-            "event": "push", "conclusion": "success", "created_at": "2026-09-04T11:58:07Z", "run_attempt": 2,
+            "event": "push", "created_at": "2026-09-04T11:58:07Z",
         }});
         let run = Event::from_payload(&payload).workflow_run.unwrap();
-        assert_eq!((run.id, run.run_attempt), (42, Some(2)));
+        assert_eq!(run.id, 42);
         assert_eq!(run.head_branch.as_deref(), Some("v1.2.3"));
         assert_eq!(run.created_at, Some("2026-09-04T11:58:07Z".parse().unwrap()));
     }
@@ -189,7 +178,6 @@ mod tests {
         assert_eq!(inputs, ["count=3", "draft=true", "tag=v1.2.3"]);
         let payload = event.client_payload.unwrap();
         assert_eq!((payload.tag, payload.version.as_deref()), (None, Some("1.2.3")));
-        assert_eq!(payload.raw["more"], Value::Null);
     }
 
     #[test]
@@ -201,9 +189,9 @@ mod tests {
         ] {
             assert_eq!(Event::from_payload(&payload), Event::default(), "{payload}");
         }
-        let run = json!({"workflow_run": {"id": 1, "head_sha": "zz", "created_at": 5, "run_attempt": 1e99}});
+        let run = json!({"workflow_run": {"id": 1, "head_sha": "zz", "created_at": 5}});
         let run = Event::from_payload(&run).workflow_run.unwrap();
-        assert_eq!((run.head_sha, run.created_at, run.run_attempt), (None, None, None));
+        assert_eq!((run.head_sha, run.created_at), (None, None));
     }
 
     #[test]

@@ -95,7 +95,7 @@ async fn an_enterprise_server_takes_uploads_on_its_own_host() {
 #[tokio::test(start_paused = true)]
 async fn the_token_is_never_printed() {
     let (github, _) = github(|_| status(401, &json!({"message": "Bad credentials"})));
-    let error = github.repository().await.unwrap_err();
+    let error = github.releases().await.unwrap_err();
     for text in [format!("{github:?}"), format!("{error:?}{error}"), format!("{:?}", Token::new(TOKEN))] {
         assert!(!text.contains(TOKEN), "{text}");
     }

@@ -102,7 +102,7 @@ async fn what_exists_is_told_from_what_is_wrong() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_fails_is_asked_again_and_then_unreachable() {
     let (github, log) = github(|_| status(503, &json!("down")));
-    let error = github.repository().await.unwrap_err();
+    let error = github.releases().await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     assert_eq!(log.lines().len(), 3);
 }
