@@ -320,12 +320,14 @@ async fn a_draft_that_a_person_made_is_told_nothing_that_is_no_longer_so() {
 
 #[tokio::test(start_paused = true)]
 async fn an_image_that_comes_right_before_it_is_announced_as_missing_is_taken() {
-    for what in ["absent", "of another commit"] {
+    for what in ["absent", "of another commit", "not an image"] {
         let stage = Stage::with("api web");
         stage.build("api");
-        if what == "of another commit" {
-            stage.world.push(&stage.reference("web"), &image_of(&"b".repeat(40)));
-        }
+        match what {
+            "of another commit" => stage.world.push(&stage.reference("web"), &image_of(&"b".repeat(40))),
+            "not an image" => stage.world.put_raw_manifest(&stage.reference("web"), "application/json", b"{}"),
+            _ => String::new(),
+        };
         stage.world.latency(SECOND);
         let comes = async {
             decided(&stage).await;
