@@ -25,6 +25,10 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};
 
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+    use proptest::test_runner::{Config, RngSeed, TestRunner};
+
     use super::*;
 
     type Target = fn(&[u8]);
@@ -69,5 +73,58 @@ mod tests {
             failed.extend(inputs.into_iter().filter(|input| !holds(input)));
         }
         assert_eq!(failed, Vec::<PathBuf>::new());
+    }
+
+    /// Shown as text that can be pasted into a byte string.
+    #[derive(Clone)]
+    struct Input(Vec<u8>);
+
+    impl std::fmt::Debug for Input {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "b\"{}\"", self.0.escape_ascii())
+        }
+    }
+
+    /// Inputs near those of a corpus: some of their bytes replaced by others, or by a piece of another input.
+    fn near(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Input> {
+        let cut = |from: Index, length: Index, input: &[u8]| {
+            let from = from.index(input.len() + 1);
+            from..(from + length.index(17)).min(input.len())
+        };
+        let piece = (select(corpus.clone()), any::<Index>(), any::<Index>());
+        let piece = piece.prop_map(move |(input, from, length)| input[cut(from, length, &input)].to_vec());
+        let new = prop_oneof![prop::collection::vec(any::<u8>(), 0..4), piece];
+        let edits = prop::collection::vec((any::<Index>(), any::<Index>(), new), 0..6);
+        (select(corpus), edits).prop_map(move |(mut input, edits)| {
+            for (from, length, new) in edits {
+                input.splice(cut(from, length, &input), new);
+            }
+            Input(input)
+        })
+    }
+
+    /// Hands `cases` inputs near its corpus to each target.
+    fn hold(cases: u32, rng_seed: RngSeed) {
+        for (name, target) in TARGETS {
+            let corpus = entries(&format!("corpus/{name}")).iter().map(|path| std::fs::read(path).unwrap()).collect();
+            let config = Config { cases, rng_seed, failure_persistence: None, ..Config::default() };
+            let ran = TestRunner::new(config).run(&near(corpus), |input| {
+                target(&input.0);
+                Ok(())
+            });
+            ran.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    #[test]
+    fn inputs_near_the_corpus_hold() {
+        hold(100, RngSeed::Fixed(1));
+    }
+
+    /// Others each time.
+    #[test]
+    #[ignore = "takes half a minute: run by .ci/run"]
+    fn many_inputs_near_the_corpus_hold() {
+        hold(1_500, RngSeed::Random);
     }
 }

@@ -66,10 +66,9 @@ fn check(there: &str, body: &str, wanted: &Wanted) {
 /// with markers and without such a block has lines alone.
 fn people(text: &str) -> (Vec<&str>, &str, &str) {
     let mut lines: Vec<&str> = text.split('\n').collect();
-    let is = |start: &'static str| move |line: &&str| line.trim().starts_with(start);
-    let begin = lines.iter().position(is("<!-- release-actions:begin {"));
+    let begin = lines.iter().position(|line| line.trim().starts_with("<!-- release-actions:begin {"));
     if let Some(begin) = begin
-        && let Some(length) = lines[begin..].iter().position(is("<!-- release-actions:end -->"))
+        && let Some(length) = lines[begin..].iter().position(|line| line.trim() == "<!-- release-actions:end -->")
     {
         let end = begin + length;
         let content = lines[begin + 1..end].iter().flat_map(|line| [line, "\n"]).collect::<String>();
