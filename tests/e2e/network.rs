@@ -137,7 +137,7 @@ async fn pass(
 
 #[tokio::test]
 #[ignore = "uses sockets: run tests/e2e/registry.sh"]
-async fn a_certificate_that_is_not_good_is_refused_with_the_cure() {
+async fn case_27_a_certificate_that_is_not_good_is_refused_with_the_cure() {
     let look = async |leaf: fn(&mut CertificateParams), trusted: bool| {
         let place = Place::new(leaf).await;
         let roots = if trusted { place.options().roots } else { Roots::default() };
@@ -157,7 +157,7 @@ async fn a_certificate_that_is_not_good_is_refused_with_the_cure() {
 
 #[tokio::test]
 #[ignore = "uses sockets: run tests/e2e/registry.sh"]
-async fn a_proxy_gets_its_password_and_the_excepted_hosts_go_past_it() {
+async fn case_27_a_proxy_gets_its_password_and_the_excepted_hosts_go_past_it() {
     let place = Place::new(|_| ()).await;
     let options = place.options();
     assert_eq!(place.look(&options, Settings::default()).await, Ok(()));
@@ -187,7 +187,7 @@ async fn a_proxy_gets_its_password_and_the_excepted_hosts_go_past_it() {
 
 #[tokio::test]
 #[ignore = "uses sockets: run tests/e2e/registry.sh"]
-async fn the_program_takes_proxies_and_certificates_from_its_environment_and_prints_no_password() {
+async fn case_27_the_program_takes_proxies_and_certificates_from_its_environment_and_prints_no_password() {
     program::binaries().await;
     let place = Place::new(|_| ()).await;
     let github = place.scene.world.serve_github().await.unwrap();

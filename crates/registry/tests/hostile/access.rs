@@ -85,11 +85,17 @@ async fn case_07_a_password_is_for_its_own_host_and_port() {
     for host in ["other.test", "sub.reg.test", "reg.test.evil.com", "reg.test:5000"] {
         for auth in [Auth::Basic, guarded(&format!("https://{host}/token")).auth] {
             let world = stocked();
-            world.registry(host, RegistrySpec::distribution().auth(auth).user("octo", PASSWORD));
+            world.registry(host, RegistrySpec::distribution().auth(auth.clone()).user("octo", PASSWORD));
             world.push(&format!("{host}/octo/api:1"), &spec());
-            look(&probe_with_login(&world, HOST), &format!("{host}/octo/api:1")).await;
+            let seen = look(&probe_with_login(&world, HOST), &format!("{host}/octo/api:1")).await;
+            let (verdict, requests) = if matches!(auth, Auth::Basic) {
+                (format!("denied: {host} answered 401 Unauthorized (UNAUTHORIZED: authentication required)"), 1)
+            } else {
+                (WELL.to_owned(), 7)
+            };
             let asked = asked(&world);
-            assert!(!asked.is_empty() && asked.iter().all(|line| !line.contains("[Basic]")), "{asked:?}");
+            assert_eq!((seen, asked.len()), (verdict, requests), "{asked:?}");
+            assert!(asked.iter().all(|line| !line.contains("[Basic]")), "{asked:?}");
         }
     }
 }

@@ -22,14 +22,14 @@
 //! | 17 | parts that are something else | `case_17_a_part_that_is_not_what_the_index_says_is_broken` |
 //! | 18 | revisions that are absent or differ | `case_18_every_revision_is_shown_as_it_stands_with_its_place`; judged in `domain`, `decide/tests/proof.rs` |
 //! | 19 | hosts | `case_19_a_host_is_read_strictly_and_ipv6_is_asked` |
-//! | 20 | names | `case_20_a_name_outside_of_the_grammar_is_refused_before_anything_is_asked` |
+//! | 20 | names | `case_20_a_name_outside_of_the_grammar_is_no_reference` |
 //! | 21 | digests | `case_21_a_digest_beside_a_tag_is_checked_and_sha512_is_known` |
 //! | 22 | 404 in every shape | `case_22_a_404_is_an_absence_whatever_its_body` |
 //! | 23 | 401 and 403 in every shape | `case_23_access_is_renewed_once_and_then_denied`, `case_23_every_form_of_a_challenge_is_read`, `case_23_a_token_that_ends_is_renewed` |
 //! | 24 | throttling | `case_24_a_wait_that_is_asked_for_is_kept_within_reason`, `case_24_a_pause_holds_for_all_images_of_a_host` |
 //! | 25 | short failures | `case_25_a_short_failure_is_mended_and_a_long_one_is_unreachable` |
-//! | 26 | credentials that are stale | `case_26_a_stale_password_does_not_hide_a_public_image`; configuration files are not read by this crate |
-//! | 27 | plain http | `case_27_nothing_is_asked_by_http_that_did_not_opt_in`; certificates in `transport`, `tests.rs`; proxies are the HTTP client's |
+//! | 26 | credentials that are stale | `case_26_a_stale_password_does_not_hide_a_public_image`; what reads configuration files: `case_26_each_form_of_an_entry_is_read`, `case_26_a_file_that_cannot_be_used_is_named_with_the_place_of_the_fault_and_not_its_content`, `case_26_a_helper_that_keeps_nothing_is_none_and_one_that_fails_is_named_with_its_host`, `case_26_a_helper_that_hangs_is_given_up_after_ten_seconds_and_killed` |
+//! | 27 | plain http | `case_27_nothing_is_asked_by_http_that_did_not_opt_in`; with real sockets: `case_27_a_certificate_that_is_not_good_is_refused_with_the_cure`, `case_27_a_proxy_gets_its_password_and_the_excepted_hosts_go_past_it`, `case_27_the_program_takes_proxies_and_certificates_from_its_environment_and_prints_no_password` |
 //! | 28 | secrets repeated, control characters | `case_28_no_secret_is_repeated_and_no_control_character_shown` |
 //! | 29 | many images, one slow host | `case_29_five_hundred_images_and_a_slow_host`; a deadline of the run in row 9; no wall clock is read |
 //! | 30 | protocol errors | `case_30_only_200_is_content_and_a_length_of_head_is_no_promise`, `case_30_a_protocol_error_on_the_wire_is_unreachable` |
@@ -239,6 +239,8 @@ fn every_row_names_its_tests_and_each_of_them_is_there() {
         include_str!("content.rs"),
         include_str!("time.rs"),
         include_str!("wire.rs"),
+        include_str!("../../../runner/src/docker_config/tests.rs"),
+        include_str!("../../../../tests/e2e/network.rs"),
     ];
     let table = |heading: &str| -> Vec<&str> {
         let rows = include_str!("main.rs").lines().filter_map(|line| line.strip_prefix("//! | "));

@@ -315,23 +315,28 @@ async fn registry_harbor() {
 
 #[tokio::test(start_paused = true)]
 async fn registry_gitlab() {
-    // The token endpoint is on another host, and refuses: 403 `denied: access forbidden` [I getwud/wud#600]. A missing
-    // repository of a public project is 404.
+    // The token endpoint is on another host, and refuses what is hidden or absent: 403 `denied: access forbidden` [I
+    // getwud/wud#600].
     let host = "registry.gitlab.com";
     let world = holding(host);
     let realm = "https://gitlab.com/jwt/auth";
     let auth =
         Auth::Token { anonymous_pull: true, expires_in: Some(Duration::from_secs(300)), realm: Some(realm.into()) };
     world.registry(host, RegistrySpec::distribution().auth(auth).user("octo", PASSWORD));
-    let hidden = "/jwt/auth?service=registry.gitlab.com&scope=repository:octo/secret:";
-    world.fault(Fault::on("GET", "gitlab.com", hidden).anonymous().answer(errors(403, "DENIED", "access forbidden")));
+    for hidden in ["secret", "none"] {
+        let token = format!("/jwt/auth?service=registry.gitlab.com&scope=repository:octo/{hidden}:");
+        world.fault(Fault::on("GET", "gitlab.com", &token).anonymous().answer(errors(
+            403,
+            "DENIED",
+            "access forbidden",
+        )));
+    }
     world.push("registry.gitlab.com/octo/secret:1", &spec());
-    replay(&world, host, "/v2/octo/none/", errors(404, "NAME_UNKNOWN", "repository name not known to registry"));
     let denied = "denied: the token endpoint https://gitlab.com/jwt/auth of registry.gitlab.com answered 403 Forbidden (DENIED: access forbidden)";
     let rows = [
         ("registry.gitlab.com/octo/api:1", WELL, 7),
         ("registry.gitlab.com/octo/api:2", "absent", 3),
-        ("registry.gitlab.com/octo/none:1", "absent", 1),
+        ("registry.gitlab.com/octo/none:1", denied, 2),
         ("registry.gitlab.com/octo/secret:1", denied, 2),
     ];
     expect(&world, None, &rows).await;

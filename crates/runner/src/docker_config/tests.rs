@@ -64,7 +64,7 @@ fn fault(place: &Place, result: Result<String, String>) -> String {
 }
 
 #[tokio::test]
-async fn each_form_of_an_entry_is_read() {
+async fn case_26_each_form_of_an_entry_is_read() {
     // `octo:hunter2`, `octo:a:b`, and the first padded as old versions of docker did.
     for (entry, expected) in [
         (r#"{"auth":"b2N0bzpodW50ZXIy"}"#, "octo hunter2"),
@@ -106,7 +106,7 @@ async fn a_host_is_found_under_each_name_that_docker_gives_it() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_is_named_with_the_place_of_the_fault_and_not_its_content() {
+async fn case_26_a_file_that_cannot_be_used_is_named_with_the_place_of_the_fault_and_not_its_content() {
     for (config, expected) in [
         ("", "FOLDER/config.json: it is empty"),
         (" \n", "FOLDER/config.json: it is empty"),
@@ -178,7 +178,7 @@ async fn the_helper_of_a_host_comes_before_its_entry_and_the_helper_for_all_afte
 }
 
 #[tokio::test]
-async fn a_helper_that_keeps_nothing_is_none_and_one_that_fails_is_named_with_its_host() {
+async fn case_26_a_helper_that_keeps_nothing_is_none_and_one_that_fails_is_named_with_its_host() {
     let _alone = ALONE.lock().await;
     let place = Place::new(r#"{"credsStore":"x"}"#);
     assert_eq!(
@@ -206,7 +206,7 @@ async fn a_helper_that_keeps_nothing_is_none_and_one_that_fails_is_named_with_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_helper_that_hangs_is_given_up_after_ten_seconds_and_killed() {
+async fn case_26_a_helper_that_hangs_is_given_up_after_ten_seconds_and_killed() {
     let _alone = ALONE.lock().await;
     let place = Place::new(r#"{"credsStore":"x"}"#);
     place.helper("x", r#"echo $$ >"$FOLDER/new"; mv "$FOLDER/new" "$FOLDER/pid"; exec sleep 600"#);
