@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Lies,
     /// It does not end by itself.
     Hangs,
+    /// It pushes so many tags, and does not end by itself.
+    PushesAndHangs(usize),
     /// Something happens in the world, and the call goes well.
     Meanwhile(Arc<dyn Fn(&World) + Send + Sync>),
 }
@@ -95,7 +97,10 @@ impl Builder {
         let made = Made { arguments, environment, docker_config, certificates };
         self.made.lock().unwrap().push(made.clone());
         let fault = self.faults.lock().unwrap().pop_front().flatten();
-        let hangs = matches!(fault, Some(Fault::Hangs));
+        let hangs = matches!(fault, Some(Fault::Hangs | Fault::PushesAndHangs(_)));
+        if let Some(Fault::PushesAndHangs(tags)) = fault {
+            self.push(&made, tags);
+        }
         tokio::select! {
             () = tokio::time::sleep(10 * SECOND), if !hangs => {}
             _ = stop.wait_for(|stop| *stop) => return Exit::Stopped,
@@ -112,7 +117,7 @@ impl Builder {
                 None
             }
             Some(Fault::Lies) => None,
-            Some(Fault::Hangs) | None => {
+            Some(Fault::Hangs | Fault::PushesAndHangs(_)) | None => {
                 self.push(&made, usize::MAX);
                 None
             }

@@ -47,6 +47,29 @@ async fn the_post_step_says_what_the_main_step_could_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_post_step_says_the_end_that_the_main_step_could_not_say() {
+    for fails in [false, true] {
+        let build = Build::new();
+        if fails {
+            build.builder.next([Some(Fault::Fails("ERROR: failed to solve: target stage \"x\" could not be found"))]);
+        }
+        let path = format!("/repos/octo/shop/statuses/{}", build.commit);
+        build.world.fault(sim::Fault::on("POST", "api.github.com", &path).skip(1).answer(sim::Answer::status(503)));
+        build.build().await.is("failed", 1);
+        assert_eq!(build.states(), ["pending"]);
+        build.world.clear_faults();
+        assert_eq!(build.post_build(&build.state()).await.exit, 0);
+        let (state, description) = build.said().pop().unwrap();
+        if fails {
+            assert_eq!(state, "failure");
+            assert!(description.starts_with("Dockerfile: "), "{description}");
+        } else {
+            assert_eq!((state.as_str(), build.verdict().await.as_str()), ("success", "ready"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_post_step_is_silent_where_all_is_said() {
     let build = Build::new();
     build.build().await.is("built", 0);

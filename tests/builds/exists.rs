@@ -36,16 +36,38 @@ async fn a_further_tag_that_is_missing_is_added_by_digest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_of_another_commit_or_another_platform_or_behind_another_tag_is_built_anew() {
+async fn an_image_of_another_commit_or_another_platform_is_built_anew() {
     let mut build = Build::new();
     build.world.push("ghcr.io/octo/shop/api:1.0.0", &crate::stage::image_of(&"b".repeat(40)));
     build.build().await.is("built", 0);
     build.input("platforms", "linux/amd64,linux/arm64");
     build.build().await.is("built", 0);
+    assert_eq!(build.builder.made().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_further_tag_that_names_another_image_is_brought_to_this_one_without_a_build() {
+    let mut build = Build::new();
+    build.build().await.is("built", 0);
     build.world.push("ghcr.io/octo/shop/api:latest", &crate::stage::image_of(&"c".repeat(40)));
     build.input("extra-tags", "latest");
-    build.build().await.is("built", 0);
-    assert_eq!(build.builder.made().len(), 6);
+    build.build().await.is("verified", 0);
+    assert_eq!(build.builder.kinds(), ["build", "push", "imagetools"]);
+    let digest = |tag: &str| build.world.image_digest(&format!("ghcr.io/octo/shop/api:{tag}"));
+    assert_eq!(digest("latest"), digest("1.0.0"));
+}
+
+/// A digest may be released already, so it is not moved by a registry that has a bad day.
+#[tokio::test(start_paused = true)]
+async fn an_image_of_which_nobody_can_tell_what_is_in_it_is_not_built_anew() {
+    for status in [503, 403] {
+        let build = Build::new();
+        build.build().await.is("built", 0);
+        let fault = Fault::on("GET", "ghcr.io", "/v2/octo/shop/api/manifests/sha256:");
+        build.world.fault(fault.answer(Answer::status(status)));
+        build.build().await.is("failed", 1).says("it cannot be told whether the image is there already");
+        assert_eq!(build.builder.made().len(), 2, "{status}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

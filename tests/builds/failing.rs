@@ -132,6 +132,22 @@ async fn a_build_that_hangs_ends_by_the_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_push_left_when_the_time_was_up_is_named() {
+    let mut build = Build::new();
+    build.input("timeout", "15s").input("extra-tags", "latest");
+    build.builder.next([None, Some(Fault::PushesAndHangs(1))]);
+    let ended = build.build().await;
+    ended.is("failed", 1).says("pushed: ghcr.io/octo/shop/api:1.0.0; not pushed: ghcr.io/octo/shop/api:latest");
+    assert_eq!(ended.output("pushed"), "true");
+    assert_eq!(build.said()[1], ("failure".into(), "pushed, then failed: timeout".into()));
+    let mut nothing = Build::new();
+    nothing.input("timeout", "15s");
+    nothing.builder.next([None, Some(Fault::PushesAndHangs(0))]);
+    assert_eq!(nothing.build().await.is("failed", 1).output("pushed"), "false");
+    assert_eq!(nothing.said()[1], ("failure".into(), "timeout".into()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_timeout_covers_the_proof_too() {
     let mut build = Build::new();
     build.input("timeout", "25s");
@@ -140,6 +156,20 @@ async fn the_timeout_covers_the_proof_too() {
     build.build().await.is("failed", 1).says("raise `timeout`");
     assert!(build.world.now().duration_since(before).unsigned_abs() <= 35 * SECOND);
     assert_eq!(build.said()[1], ("failure".into(), "timeout".into()));
+}
+
+/// Where a text is cut, a secret that goes over the cut would leave its beginning.
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_buildx_prints_is_hidden_before_it_is_cut() {
+    for blanks in 90..140 {
+        let mut build = Build::new();
+        build.input("secrets", "npm=s3cr3t-value");
+        let words = format!("ERROR: {}s3cr3t-value: no such thing", "x".repeat(blanks));
+        build.builder.next([Some(Fault::Fails(words.leak()))]);
+        let ended = build.build().await;
+        let shown = ended.log.replace("::add-mask::s3cr3t-value", "");
+        assert!(!shown.contains("s3") && !build.said()[1].1.contains("s3"), "{blanks}: {:?}", build.said());
+    }
 }
 
 #[tokio::test(start_paused = true)]

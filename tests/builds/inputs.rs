@@ -120,3 +120,14 @@ async fn every_input_changed_changes_what_is_built() {
         ["type=registry,ref=ghcr.io/octo/shop/api:cache-mine,mode=max,ignore-error=true"]
     );
 }
+
+/// A pull request from a fork has no secrets, and is still checked.
+#[tokio::test(start_paused = true)]
+async fn an_empty_secret_is_an_error_of_a_release_and_none_of_a_check() {
+    let mut build = Build::new();
+    build.input("secrets", "npm=");
+    build.build().await.is("failed", 2).says("`secrets`: ");
+    build.event("push", "{}").input("push", "false");
+    build.build().await.is("built", 0).says("`secrets`: npm is empty");
+    assert!(build.builder.made()[0].all("--secret").is_empty());
+}

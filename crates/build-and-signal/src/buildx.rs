@@ -101,7 +101,7 @@ impl Buildx<'_> {
         let (mut cancelled, mut timed_out) = (false, false);
         let exit = loop {
             tokio::select! {
-                Some(line) = log.recv() => remember(&self.console, &mut last, line),
+                Some(line) = log.recv() => remember(&self.console, &mut last, &line),
                 exit = &mut ended => break exit,
                 _ = stop.wait_for(|stop| *stop), if !cancelled => {
                     cancelled = true;
@@ -114,12 +114,12 @@ impl Buildx<'_> {
             }
         };
         while let Ok(line) = log.try_recv() {
-            remember(&self.console, &mut last, line);
+            remember(&self.console, &mut last, &line);
         }
         self.console.end_group();
         match exit {
             _ if cancelled => Err(Failure::Cancelled),
-            _ if timed_out => Err(Failure::TimedOut(self.timeout)),
+            _ if timed_out => Err(Failure::TimedOut { limit: self.timeout, pushed: None }),
             Err(error) => Err(Failure::NoEngine(error.to_string())),
             Ok(Exit::Code(Some(0))) => {
                 let diagnosis = Diagnosis::of_success(last.make_contiguous());
@@ -161,7 +161,7 @@ impl Buildx<'_> {
                 self.retries
             );
             if Instant::now() + pause >= self.deadline {
-                return Err(Failure::TimedOut(self.timeout));
+                return Err(Failure::TimedOut { limit: self.timeout, pushed: None });
             }
             let mut stop = self.stop.clone();
             tokio::select! {
@@ -204,10 +204,11 @@ impl Buildx<'_> {
     }
 }
 
-fn remember(console: &Console, last: &mut VecDeque<String>, line: String) {
-    console.line(&line);
+/// Without the secrets that it may hold: what is remembered is quoted in parts.
+fn remember(console: &Console, last: &mut VecDeque<String>, line: &str) {
+    console.line(line);
     if last.len() == REMEMBERED {
         last.pop_front();
     }
-    last.push_back(line);
+    last.push_back(console.masker().redact(line));
 }

@@ -51,15 +51,18 @@ const REFUSED: [(&str, &str); 4] = [
 ];
 
 /// Troubles of the moment: the server's (5xx, 429), or of the way to it.
-const TRANSIENT: [&str; 20] = [
-    "429 Too Many Requests",
+const TRANSIENT: [&str; 22] = [
+    // After the URL of the question; what follows is the server's own.
+    ": 429",
+    ": 500",
+    ": 502",
+    ": 503",
+    ": 504",
     "toomanyrequests",
-    "500 Internal Server Error",
-    "502 Bad Gateway",
-    "503 Service Unavailable",
-    "504 Gateway Time",
     "connection reset by peer",
     "connection refused",
+    "connection timed out",
+    "stream error",
     "broken pipe",
     "unexpected EOF",
     ": EOF",
@@ -219,6 +222,8 @@ mod tests {
             (include_str!("logs/base-denied.log"), pull(false)),
             (include_str!("logs/base-connection-refused.log"), pull(true)),
             (include_str!("logs/base-429.log"), pull(true)),
+            (include_str!("logs/base-503.log"), pull(true)),
+            (include_str!("logs/base-reset.log"), pull(true)),
             (include_str!("logs/base-timeout.log"), pull(true)),
             (include_str!("logs/push-denied.log"), push(false, true)),
             (include_str!("logs/second-tag-refused.log"), push(false, true)),

@@ -164,6 +164,17 @@ mod tests {
         timeout(Duration::from_secs(20), printed(log)).await.expect("what it started has ended");
     }
 
+    /// Under paused time the three seconds are over as soon as nothing else happens.
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_when_it_is_told_to_is_killed() {
+        let (call, mut log, stop) = call(&["-c", "trap '' TERM; echo began; while :; do sleep 60; done"]);
+        let running = tokio::spawn(run("/bin/sh".into(), call));
+        assert!(log.recv().await.is_some(), "it says that it began");
+        stop.send(true).unwrap();
+        assert_eq!(running.await.unwrap().unwrap(), Exit::Stopped);
+        assert!(printed(log).await.is_empty());
+    }
+
     #[tokio::test]
     async fn a_program_that_is_not_there_is_an_error() {
         let (call, ..) = call(&[]);

@@ -38,9 +38,9 @@ pub(crate) enum Failure {
     /// The files that buildx needs cannot be written.
     #[error("cannot write the docker configuration: {0}")]
     NoFolder(std::io::Error),
-    /// It took too long.
-    #[error("it took longer than {}: raise `timeout`, or see in the log above what hangs", domain::render::log::duration(*.0))]
-    TimedOut(Duration),
+    /// It took too long. `pushed`: as with `Build`.
+    #[error("{}", timed_out(*.limit, .pushed.as_deref()))]
+    TimedOut { limit: Duration, pushed: Option<String> },
     /// Somebody cancelled it.
     #[error("cancelled")]
     Cancelled,
@@ -55,6 +55,12 @@ fn built(diagnosis: &Diagnosis, pushed: Option<&str>) -> String {
     }
 }
 
+fn timed_out(limit: Duration, pushed: Option<&str>) -> String {
+    let limit = domain::render::log::duration(limit);
+    let pushed = pushed.map(|pushed| format!("pushed, then failed ({pushed}): ")).unwrap_or_default();
+    format!("{pushed}it took longer than {limit}: raise `timeout`, or see in the log above what hangs")
+}
+
 impl Failure {
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -66,7 +72,7 @@ impl Failure {
             | Self::NotProven(_)
             | Self::NoEngine(_)
             | Self::NoFolder(_)
-            | Self::TimedOut(_) => 1,
+            | Self::TimedOut { .. } => 1,
         }
     }
 
@@ -76,7 +82,8 @@ impl Failure {
             Self::Build { diagnosis, pushed: Some(_) } => format!("pushed, then failed: {}", diagnosis.name()),
             Self::Build { diagnosis, pushed: None } => format!("{}: {}", diagnosis.name(), diagnosis.said),
             Self::NotProven(why) => why.clone(),
-            Self::TimedOut(_) => "timeout".into(),
+            Self::TimedOut { pushed: Some(_), .. } => "pushed, then failed: timeout".into(),
+            Self::TimedOut { pushed: None, .. } => "timeout".into(),
             Self::Cancelled => "cancelled".into(),
             Self::TagMoved { what, .. } => format!("the tag {what}"),
             Self::NoEngine(_) | Self::NoFolder(_) => "the action could not start buildx".into(),

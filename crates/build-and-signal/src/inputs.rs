@@ -198,7 +198,8 @@ impl Inputs {
     pub(crate) fn read(environment: &Environment, reader: &mut InputReader<'_>, masker: &Masker) -> Option<Self> {
         let raw: Raw = reader.raw(environment);
         let place = Place::of(&Runner::read(environment));
-        let secrets = secrets(reader, raw.secrets.as_deref(), masker);
+        let push = reader.boolean("push", raw.push.as_deref(), true);
+        let secrets = secrets(reader, raw.secrets.as_deref(), masker, push);
         let dispatch_token = dispatch_token(reader, raw.dispatch_token.as_deref(), masker);
         if raw.service_name.is_none() {
             reader.problem("service-name", "nothing", "the name of the service, such as `api`");
@@ -228,7 +229,6 @@ impl Inputs {
                 "a digest of what another step built, with `result`",
             );
         }
-        let push = reader.boolean("push", raw.push.as_deref(), true);
         if !push && !builds {
             reader.problem(
                 "push",
@@ -385,7 +385,7 @@ fn build_args(reader: &mut InputReader<'_>, given: Option<&str>) -> Vec<String> 
     found
 }
 
-fn secrets(reader: &mut InputReader<'_>, given: Option<&str>, masker: &Masker) -> Vec<BuildSecret> {
+fn secrets(reader: &mut InputReader<'_>, given: Option<&str>, masker: &Masker, push: bool) -> Vec<BuildSecret> {
     let mut secrets: Vec<BuildSecret> = Vec::new();
     for (number, line) in lines(given) {
         // The line itself is never repeated: it holds a secret.
@@ -394,12 +394,16 @@ fn secrets(reader: &mut InputReader<'_>, given: Option<&str>, masker: &Masker) -
                 masker.hide(value);
                 secrets.push(BuildSecret { id: id.trim().to_owned(), value: value.to_owned() });
             }
+            // A pull request from a fork has no secrets (GitHub, "Using secrets in GitHub Actions").
+            Some((id, _)) if is_word(id.trim()) && !push => {
+                tracing::warn!("`secrets`: {} is empty, so the build has none of that name", id.trim());
+            }
             _ => {
                 masker.hide(line);
                 reader.problem(
                     "secrets",
                     format!("line {number}"),
-                    "`id=value`, the id of letters, digits, `.`, `_` and `-`",
+                    "`id=value`, the id of letters, digits, `.`, `_` and `-`, the value not empty",
                 );
             }
         }

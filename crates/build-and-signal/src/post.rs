@@ -6,15 +6,17 @@ use std::io::Write;
 use action::{Given, InputReader};
 use domain::repository::CommitSha;
 use domain::service::ServiceName;
+use domain::signal::StatusState;
 use domain::version::ReleaseTag;
 use runner::{Console, Environment, Log, Runner};
 use tracing_subscriber::layer::SubscriberExt as _;
 use transport::{Core, CoreOptions};
 
 use crate::PROGRAM;
-use crate::signal::{Said, Signaller};
+use crate::signal::Signaller;
 
-/// Signals `error` where a pending was announced and no end; does nothing otherwise. Gives the exit code back.
+/// Signals the end where one was due and none was said: the one that the main step came to, or `error`. Does nothing
+/// otherwise. Gives the exit code back.
 pub async fn post(
     environment: &Environment,
     core: impl FnOnce(&CoreOptions) -> Result<Core, transport::Error>,
@@ -38,15 +40,22 @@ pub async fn post(
     let signalled = match given.connect(PROGRAM, core) {
         Ok(session) => {
             let signaller = Signaller { session: &session, service: &service, tag: &tag, commit: &commit };
-            signaller.write_status(&Said::Error("cancelled".into())).await.map_err(|error| error.to_string())
+            let state = match environment.get("STATE_end") {
+                Some("success") => Some(StatusState::Success),
+                Some("failure") => Some(StatusState::Failure),
+                Some("error") => Some(StatusState::Error),
+                _ => None,
+            };
+            let came_to = state.zip(environment.get("STATE_description"));
+            let (state, description) = came_to.unwrap_or((StatusState::Error, "cancelled"));
+            let written = signaller.write(state, description).await;
+            written.map(|_| description.to_owned()).map_err(|error| error.to_string())
         }
         Err(error) => Err(error.to_string()),
     };
     match signalled {
-        Ok(_) => {
-            console.line(&format!(
-                "{service} at {tag}: the build was ended before it could say so; signalled as cancelled"
-            ));
+        Ok(said) => {
+            console.line(&format!("{service} at {tag}: the build was ended before it could say so; signalled: {said}"));
             0
         }
         Err(error) => {

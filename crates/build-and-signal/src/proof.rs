@@ -100,25 +100,26 @@ async fn try_all(session: &Session, expected: Expected<'_>) -> Result<Proof, Str
         let found = other.digest().map_or("nothing", Digest::as_str);
         return Err(format!("{} resolves to {found}, not to {first}", other.image));
     }
-    prove_everywhere(session, first, expected).await
+    let proof = prove_everywhere(session, first, expected).await;
+    proof.map_err(|(image, flaw)| format!("{image}: {}", wrong(&flaw)))?.ok_or_else(|| "no image is named".into())
 }
 
-/// The proof of one digest in the repository of every tag, as each has content of its own.
-pub(crate) async fn prove_everywhere(
+/// The proof of one digest in the repository of every tag, as each has content of its own; or the first image that has a
+/// flaw. `None` when no image is named.
+pub(crate) async fn prove_everywhere<'a>(
     session: &Session,
     digest: &Digest,
-    expected: Expected<'_>,
-) -> Result<Proof, String> {
+    expected: Expected<'a>,
+) -> Result<Option<Proof>, (&'a ImageReference, Flaw)> {
     let mut proof = None;
     for (number, image) in expected.images.iter().enumerate() {
         let known = expected.images[..number].iter();
         if known.clone().any(|known| known.pinned(digest.clone()) == image.pinned(digest.clone())) {
             continue;
         }
-        let proven = prove_digest(session, image, digest, expected).await;
-        proof = Some(proven.map_err(|flaw| format!("{image}: {}", wrong(&flaw)))?);
+        proof = Some(prove_digest(session, image, digest, expected).await.map_err(|flaw| (image, flaw))?);
     }
-    proof.ok_or_else(|| "no image is named".into())
+    Ok(proof)
 }
 
 /// The digest in the metadata file of buildx (docker/buildx, "buildx build --metadata-file"); a hint of what was pushed.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use action::{Named, Session, TagError, commit_of, named, tag_named, tag_of_version};
-use domain::decide::{Proof, RevisionPolicy};
+use domain::decide::{Flaw, Proof, RevisionPolicy};
 use domain::image::{Digest, Host, ImageReference};
 use domain::render::reason::wrong;
 use domain::repository::CommitSha;
@@ -17,7 +17,6 @@ use tokio::time::{Duration, timeout_at};
 
 use crate::buildx::{self, Buildx};
 use crate::cache_scope;
-use crate::diagnosis::Diagnosis;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::inputs::{BuildResult, Cache, IfExists, Inputs, workspace};
@@ -35,8 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const GLANCES: u32 = 3;
 /// The pause between two of them.
 const GLANCE_PAUSE: Duration = Duration::from_secs(5);
-/// How long buildx has to end when the time is up.
-const AFTER_BUILDX: Duration = Duration::from_secs(5);
+/// How long what is left has when the time is up: buildx to end, and the registry to show what got through.
+const AFTER_BUILDX: Duration = Duration::from_secs(10);
+/// How long the registry has of that.
+const LAST_GLANCE: Duration = Duration::from_secs(4);
 
 /// How a run ended.
 pub(crate) struct Ended {
@@ -81,12 +82,15 @@ impl Run<'_> {
         if !inputs.push {
             return self.only_build(&plan).await;
         }
+        if self.session.event.from_fork && inputs.signal {
+            self.progress.console().notice(None, "no signal: the token of a pull request from a fork can only read");
+        }
         self.sign_in(&plan).await;
         // buildx is ended by the same limit, in its own way; what is cut here is the asking of the registry and of GitHub.
         let limit = self.session.began + self.inputs.timeout + AFTER_BUILDX;
         let ended = match timeout_at(limit, self.released(&release, &plan)).await {
             Ok(ended) => ended,
-            Err(_) => Err(Failure::TimedOut(self.inputs.timeout)),
+            Err(_) => Err(Failure::TimedOut { limit: self.inputs.timeout, pushed: None }),
         };
         if !matches!(ended, Err(Failure::Cancelled)) {
             self.signal_end(&release, &plan, &ended).await?;
@@ -370,24 +374,34 @@ impl Run<'_> {
             tokio::time::sleep(GLANCE_PAUSE).await;
             seen = glance_at(self.session, &plan.images).await;
         }
+        // What nobody can tell is not built anew: that would move a digest that may be released already.
+        let unknown = |why: &str| {
+            Err(Failure::NotProven(format!(
+                "it cannot be told whether the image is there already: {why}; run this job again, or build it anew by `if-exists: rebuild`"
+            )))
+        };
         if let Some(Glance::Unreachable { why }) =
             seen.iter().map(|seen| &seen.glance).find(|glance| matches!(glance, Glance::Unreachable { .. }))
         {
-            return Err(Failure::NotProven(format!(
-                "it cannot be told whether the image is there already: {why}; run this job again, or build it anew by `if-exists: rebuild`"
-            )));
+            return unknown(why);
         }
         let Some(digest) = seen.first().and_then(Seen::digest) else { return Ok(None) };
-        let same = |seen: &Seen| seen.digest() == Some(digest);
-        let absent = seen.iter().filter(|seen| seen.glance == Glance::Absent);
-        let missing: Vec<ImageReference> = absent.map(|seen| seen.image.clone()).collect();
-        if seen.iter().filter(|seen| same(seen)).count() + missing.len() != seen.len() {
+        if seen.iter().any(|seen| matches!(seen.glance, Glance::Denied { .. })) {
             return Ok(None);
         }
-        let there: Vec<ImageReference> = seen.iter().filter(|seen| same(seen)).map(|seen| seen.image.clone()).collect();
+        // A further tag that is missing, or names another image, is brought to this one: nothing is built for that.
+        let (there, missing): (Vec<&Seen>, Vec<&Seen>) = seen.iter().partition(|seen| seen.digest() == Some(digest));
+        let [there, missing] =
+            [there, missing].map(|tags| tags.into_iter().map(|seen| seen.image.clone()).collect::<Vec<_>>());
         let expected = self.expected(&there, release);
-        // What is broken in one registry alone is mended by a build, too.
-        let Ok(proof) = prove_everywhere(self.session, digest, expected).await else { return Ok(None) };
+        let proof = match prove_everywhere(self.session, digest, expected).await {
+            Ok(Some(proof)) => proof,
+            Err((image, flaw @ (Flaw::Unreachable(_) | Flaw::Denied(_)))) => {
+                return unknown(&format!("{image}: {}", wrong(&flaw)));
+            }
+            // What is broken in one registry alone is mended by a build, too.
+            Ok(None) | Err(_) => return Ok(None),
+        };
         self.due(release);
         if !missing.is_empty() {
             self.add_tags(release, plan, (&seen, &missing), digest).await?;
@@ -414,7 +428,8 @@ impl Run<'_> {
         arguments.push(plan.images[0].pinned(digest.clone()).to_string());
         let added = self.buildx(plan, &folder).call("buildx imagetools create", &arguments).await?;
         if let Err(diagnosis) = added {
-            return Err(self.what_was_pushed(release, (before, missing), diagnosis).await);
+            let pushed = self.what_was_pushed(release, before, missing).await;
+            return Err(Failure::Build { diagnosis, pushed });
         }
         self.progress.known().pushed = true;
         Ok(())
@@ -424,33 +439,9 @@ impl Run<'_> {
         self.warn_of_cold_cache(plan);
         let folder = self.docker_folder(plan).await?;
         let mut buildx = self.buildx(plan, &folder);
-        let ended = self.build_then_push(release, plan, &folder, &mut buildx).await;
+        let pushed = self.build_then_push(release, plan, &folder, &mut buildx).await;
         buildx.clean_up().await;
-        ended
-    }
-
-    async fn build_then_push(
-        &self,
-        release: &Release,
-        plan: &Plan,
-        folder: &DockerFolder,
-        buildx: &mut Buildx<'_>,
-    ) -> Result<Proof, Failure> {
-        let built = buildx.call("buildx build", &plan.build_call(false)).await?;
-        built.map_err(|diagnosis| Failure::Build { diagnosis, pushed: None })?;
-        let before = glance_at(self.session, &plan.images).await;
-        self.same_tag(release).await?;
-        let metadata = folder.path().join("metadata.json");
-        let mut push = plan.push_call(true);
-        push.splice(1..1, ["--metadata-file".to_owned(), metadata.display().to_string()]);
-        let pushed = buildx.call("buildx build --push", &push).await;
-        if let Ok(Err(diagnosis)) = pushed {
-            return Err(self.what_was_pushed(release, (&before, &plan.images), diagnosis).await);
-        }
-        // Also a push that was cut short may have got through.
-        self.progress.known().pushed = true;
-        let _ = pushed?;
-        let digest = digest_in(&metadata);
+        let digest = pushed?;
         let expected = Expected { digest: digest.as_ref(), ..self.expected(&plan.images, release) };
         let proof = prove_all(self.session, expected)
             .await
@@ -459,13 +450,39 @@ impl Run<'_> {
         Ok(proof)
     }
 
-    /// After a push of `images` that failed: which of them are there all the same, and were not before.
-    async fn what_was_pushed(
+    /// Gives the digest that buildx says it pushed.
+    async fn build_then_push(
         &self,
         release: &Release,
-        (before, images): (&[Seen], &[ImageReference]),
-        diagnosis: Diagnosis,
-    ) -> Failure {
+        plan: &Plan,
+        folder: &DockerFolder,
+        buildx: &mut Buildx<'_>,
+    ) -> Result<Option<Digest>, Failure> {
+        let built = buildx.call("buildx build", &plan.build_call(false)).await?;
+        built.map_err(|diagnosis| Failure::Build { diagnosis, pushed: None })?;
+        let before = glance_at(self.session, &plan.images).await;
+        self.same_tag(release).await?;
+        let metadata = folder.path().join("metadata.json");
+        let mut push = plan.push_call(true);
+        push.splice(1..1, ["--metadata-file".to_owned(), metadata.display().to_string()]);
+        match buildx.call("buildx build --push", &push).await {
+            Ok(Ok(())) => self.progress.known().pushed = true,
+            Ok(Err(diagnosis)) => {
+                let pushed = self.what_was_pushed(release, &before, &plan.images).await;
+                return Err(Failure::Build { diagnosis, pushed });
+            }
+            Err(Failure::TimedOut { limit, .. }) => {
+                let pushed = self.what_was_pushed(release, &before, &plan.images);
+                let pushed = tokio::time::timeout(LAST_GLANCE, pushed).await.unwrap_or_default();
+                return Err(Failure::TimedOut { limit, pushed });
+            }
+            Err(failure) => return Err(failure),
+        }
+        Ok(digest_in(&metadata))
+    }
+
+    /// After a push of `images` that failed: which of them are there all the same, and were not before. `None` = none.
+    async fn what_was_pushed(&self, release: &Release, before: &[Seen], images: &[ImageReference]) -> Option<String> {
         let there = self.tags_of_commit(release, images).await;
         let is_new = |image: &&ImageReference| {
             let was = before.iter().find(|seen| seen.image == **image).and_then(Seen::digest);
@@ -479,7 +496,7 @@ impl Run<'_> {
             format!("pushed: {}{missing}", list(&new))
         });
         self.progress.known().pushed = pushed.is_some();
-        Failure::Build { diagnosis, pushed }
+        pushed
     }
 
     /// Those of `images` that show an image of this commit, with its digest.
@@ -498,7 +515,7 @@ impl Run<'_> {
 
     fn warn_of_cold_cache(&self, plan: &Plan) {
         let scope = &self.inputs.cache_scope;
-        let reads_only = plan.reads_cache_service && plan.cache_to.is_empty();
+        let reads_only = (plan.reads_cache_service || plan.cache_image.is_some()) && plan.cache_to.is_empty();
         if reads_only && !cache_scope::is_written(&self.workspace(), scope, self.inputs.service.as_str()) {
             tracing::warn!(
                 "the cache scope {scope} is read, and no workflow of a branch writes it, so every release builds cold: build the service on the default branch too, with `cache-scope: {scope}` and `push: false`"
@@ -522,9 +539,6 @@ impl Run<'_> {
 
     /// Says that it builds, before anything is built, so that a token that may not say so fails at once.
     async fn announce(&self, release: &Release) -> Result<(), Failure> {
-        if self.session.event.from_fork && self.inputs.signal {
-            self.progress.console().notice(None, "no signal: the token of a pull request from a fork can only read");
-        }
         self.due(release);
         if !self.signals() {
             return Ok(());
@@ -563,6 +577,11 @@ impl Run<'_> {
         }
         if self.signals() {
             self.progress.known().saying_end = true;
+            // The post step says the same where this run cannot.
+            let (state, description) = said.words();
+            if let Err(error) = self.outputs.save_state(&[("end", state), ("description", &description)]) {
+                tracing::warn!("cannot {error}");
+            }
             let url = self.signaller(release).write_status(&said).await;
             self.progress.known().saying_end = false;
             match (url, ended) {

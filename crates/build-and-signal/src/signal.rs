@@ -40,7 +40,12 @@ impl Said {
         }
     }
 
-    /// At most as long as GitHub takes, in one line.
+    /// State and description, as the post step gets them.
+    pub(crate) fn words(&self) -> (&'static str, String) {
+        (self.result(), self.description())
+    }
+
+    /// At most as long as GitHub takes, in one line. What a program printed was rid of secrets when it came.
     fn description(&self) -> String {
         match self {
             Self::Pending => "building".into(),
@@ -72,26 +77,27 @@ pub(crate) struct Signaller<'a> {
 }
 
 impl Signaller<'_> {
-    fn status(&self, said: &Said) -> NewStatus {
-        NewStatus {
-            context: context(self.tag, self.service),
-            state: said.state(),
-            // A class may quote what a program printed.
-            description: self.session.masker.redact(&said.description()),
-            target_url: self.session.run_url(),
-        }
-    }
-
     /// One try, for a run that has no time left. Gives the address of the status.
     pub(crate) async fn status_once(&self, said: &Said) -> Result<String, github::Error> {
-        self.session.github.create_status(self.commit, &self.status(said)).await.map(|created| created.url)
+        self.create(said.state(), said.description()).await
+    }
+
+    async fn create(&self, state: StatusState, description: String) -> Result<String, github::Error> {
+        let target_url = self.session.run_url();
+        let status = NewStatus { context: context(self.tag, self.service), state, description, target_url };
+        self.session.github.create_status(self.commit, &status).await.map(|created| created.url)
     }
 
     /// Writes the status; troubles of the moment are waited out. Written twice it says the same.
     pub(crate) async fn write_status(&self, said: &Said) -> Result<String, github::Error> {
+        self.write(said.state(), &said.description()).await
+    }
+
+    /// The same in words.
+    pub(crate) async fn write(&self, state: StatusState, description: &str) -> Result<String, github::Error> {
         let mut patience = Patience::new(PATIENCE);
         loop {
-            match self.status_once(said).await {
+            match self.create(state, description.to_owned()).await {
                 Ok(url) => return Ok(url),
                 Err(error) => patience.wait_out(error).await?,
             }
