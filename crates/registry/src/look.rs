@@ -151,14 +151,15 @@ async fn single(
         return Err(Trouble::Wrong("its configuration names no platform".to_owned()));
     };
     let is_wanted = wanted.platforms.is_empty() || wanted.platforms.contains(&platform);
-    let claim = manifest.claim.as_ref().map(|claim| claim.at(ClaimPlace::Manifest(platform.clone())));
-    let claim =
-        claim.or_else(|| config.claim.as_ref().map(|claim| claim.at(ClaimPlace::ConfigLabel(platform.clone()))));
+    // Both were read, so both count.
+    let annotation = manifest.claim.as_ref().map(|claim| claim.at(ClaimPlace::Manifest(platform.clone())));
+    let label = config.claim.as_ref().map(|claim| claim.at(ClaimPlace::ConfigLabel(platform.clone())));
+    let claims = annotation.into_iter().chain(label);
     let state = if is_wanted { ChildState::Present } else { ChildState::NotLookedAt };
     Ok(ImageFacts {
         children: vec![Child { platform, digest: digest.clone(), state }],
         digest,
-        claims: claim.filter(|_| wanted.read_revision && is_wanted).into_iter().collect(),
+        claims: claims.filter(|_| wanted.read_revision && is_wanted).collect(),
     })
 }
 

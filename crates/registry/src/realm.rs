@@ -68,6 +68,12 @@ fn host_of(uri: &Uri) -> Option<String> {
 /// (Azure Container Registry, "Registry names"; `JFrog`, "Artifactory cloud"; Amazon ECR, "Registry").
 const SHARED: [&str; 5] = ["azurecr.io", "azurecr.cn", "azurecr.us", "jfrog.io", "amazonaws.com"];
 
+/// Second labels under which a country gives names to anybody, as in `co.uk` (publicsuffix.org, "ICANN domains").
+const REGISTRIES: [&str; 22] = [
+    "ac", "co", "com", "edu", "gob", "gouv", "gov", "go", "gv", "id", "info", "ltd", "me", "mil", "ne", "net", "nom",
+    "or", "org", "plc", "res", "web",
+];
+
 /// True when `host` is the registry's own host, below it, or on its parent domain, as `auth.docker.io` and `gitlab.com`
 /// are. A parent domain has two labels at least, and is not one that anybody may have a name under (`co.uk`, [`SHARED`]).
 fn is_trusted(host: &str, registry: &Host) -> bool {
@@ -85,7 +91,7 @@ fn is_trusted(host: &str, registry: &Host) -> bool {
         let labels: Vec<&str> = parent.split('.').collect();
         !SHARED.iter().any(|shared| parent.ends_with(shared))
             && !matches!(labels[..], [_] | [])
-            && !matches!(labels[..], [second, top] if second.len() <= 3 && top.len() == 2)
+            && !matches!(labels[..], [second, top] if top.len() == 2 && REGISTRIES.contains(&second))
     });
     below(name) || parent.is_some_and(|parent| host == parent || below(parent))
 }
@@ -177,6 +183,8 @@ mod tests {
             ("registry.example.com", "https://example.com/jwt/auth", true),
             ("registry.example.com", "https://evilexample.com/", false),
             ("example.co.uk", "https://evil.co.uk/token", false),
+            ("registry.foo.io", "https://auth.foo.io/token", true),
+            ("registry.ibm.de", "https://ibm.de/token", true),
             ("octo.azurecr.io", "https://octo.azurecr.io/oauth2/token", true),
             ("octo.azurecr.io", "https://evil.azurecr.io/oauth2/token", false),
             ("1.dkr.ecr.eu-west-1.amazonaws.com", "https://2.dkr.ecr.eu-west-1.amazonaws.com/token", false),

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use domain::image::Host;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 use transport::{SizeLimit, Transport};
 
@@ -48,6 +48,8 @@ pub(crate) struct Site {
     transport: Transport,
     permits: Semaphore,
     way_in: Flight<WayIn>,
+    /// What is asked for at `/v2/`; empty until something was called absent to somebody with credentials.
+    front_door: OnceCell<Challenge>,
     tokens: Tokens,
     /// What asking without the credentials came to, by repository, where they were refused.
     without: Mutex<HashMap<String, Without>>,
@@ -108,6 +110,7 @@ impl Site {
             transport,
             permits: Semaphore::new(settings.per_host.max(1)),
             way_in: Flight::default(),
+            front_door: OnceCell::new(),
             tokens: Tokens::default(),
             without: Mutex::default(),
             told: AtomicBool::new(false),
@@ -225,7 +228,16 @@ impl Site {
                 None => self.send(self.request(self.uri(&ask.path)?, ask, grant.header())?).await?,
             };
             if !matches!(reply.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-                return Ok(reply);
+                // Some call absent to strangers what they hide, and ask for no access (JFrog, "Hide Existence of Unauthorized
+                // Resources"): with credentials that is not the last word.
+                let is_stranger = login.is_some() && matches!(grant, Grant::Nothing) && !last;
+                if reply.status() != StatusCode::NOT_FOUND || !is_stranger {
+                    return Ok(reply);
+                }
+                let asked = self.front_door.get_or_try_init(|| self.front_door(ask)).await?;
+                self.learn(asked, ask.repository);
+                challenge = Some(asked.clone().for_repository(ask.repository, ask.repository));
+                continue;
             }
             let asked = Challenge::read(reply.headers());
             if let Some(asked) = &asked {
@@ -251,6 +263,12 @@ impl Site {
             challenge = asked.or(challenge);
         }
         Err(Trouble::Denied(format!("{} asked for another access with each answer", self.host)))
+    }
+
+    /// What the host asks for where it is asked for nothing in particular; a password, where it does not say.
+    async fn front_door(&self, ask: &Ask<'_>) -> Result<Challenge, Trouble> {
+        let reply = self.send(self.request(self.uri("/v2/")?, ask, None)?).await?;
+        Ok(Challenge::read(reply.headers()).unwrap_or(Challenge::Basic))
     }
 
     /// The way in for the repository, once it is known. The first request of all to a host is sent without access, and

@@ -173,3 +173,30 @@ async fn a_shared_scope_is_asked_for_once_for_all_repositories() {
     }
     assert_eq!(fake.count(), 1 + 1 + 3);
 }
+
+/// As `JFrog`'s registries do where they hide what exists.
+#[tokio::test(start_paused = true)]
+async fn what_is_called_absent_to_strangers_is_asked_for_with_the_password() {
+    for challenges in [false, true] {
+        let fake = Fake::hooked(move |request, _| {
+            let access = request.headers().get("authorization").map_or("", |value| value.to_str().unwrap());
+            match (request.uri().path(), access) {
+                ("/v2/", _) if challenges => Some(answer(401, &[("www-authenticate", "Basic realm=\"x\"")], "")),
+                ("/v2/", _) => Some(answer(200, &[], "{}")),
+                (_, BASIC) => None,
+                _ => Some(answer(404, &[], "")),
+            }
+        });
+        fake.put_image("octo/api", "1");
+        let registry = fake.registry_with_login("ghcr.io");
+        is_image(&registry.look(&image("ghcr.io/octo/api:1"), &all()).await);
+        let manifest = "GET https://ghcr.io/v2/octo/api/manifests/1";
+        let expected = [manifest.to_owned(), "GET https://ghcr.io/v2/".to_owned(), format!("{manifest} [{BASIC}]")];
+        assert_eq!(fake.log()[..3], expected);
+        fake.count();
+        assert_eq!(registry.look(&image("ghcr.io/octo/api:2"), &all()).await, Sight::Absent);
+        assert_eq!(fake.count(), 1, "from then on each image is asked for once");
+        assert_eq!(fake.registry().look(&image("ghcr.io/octo/api:1"), &all()).await, Sight::Absent);
+        assert_eq!(fake.count(), 1, "who has no password is not asked twice");
+    }
+}
