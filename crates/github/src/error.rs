@@ -76,6 +76,16 @@ pub enum Error {
         /// What happened.
         why: String,
     },
+    /// More than is read of one answer. To be asked for in smaller parts, where there are any.
+    #[error("{what}: {url} gave more than is read of one answer: {said}")]
+    TooLarge {
+        /// What was tried.
+        what: String,
+        /// The address without the values of its query.
+        url: String,
+        /// The limit.
+        said: String,
+    },
     /// An answer that is not as documented. To be reported as it is.
     #[error("{what}: {url} gave an answer that is not as documented: {answer}")]
     Unexpected {
@@ -98,6 +108,7 @@ impl Error {
             | Self::NotFound { .. }
             | Self::AlreadyExists { .. }
             | Self::Invalid { .. }
+            | Self::TooLarge { .. }
             | Self::Unexpected { .. } => None,
         }
     }
@@ -111,9 +122,10 @@ impl Error {
     pub(crate) fn no_answer(what: &str, uri: &Uri, error: octocrab::Error) -> Self {
         if let octocrab::Error::Service { source, .. } = error {
             return match source.downcast_ref::<transport::Error>() {
-                Some(error @ (transport::Error::TooLarge { .. } | transport::Error::Encoded { .. })) => {
-                    Self::unexpected(what, uri, &error.to_string())
+                Some(error @ transport::Error::TooLarge { .. }) => {
+                    Self::TooLarge { what: what.to_owned(), url: redact(uri), said: error.to_string() }
                 }
+                Some(error @ transport::Error::Encoded { .. }) => Self::unexpected(what, uri, &error.to_string()),
                 _ => Self::Unreachable { what: what.to_owned(), why: printable(&source.to_string(), QUOTE) },
             };
         }

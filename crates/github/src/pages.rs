@@ -13,6 +13,9 @@ use crate::url::next_page;
 /// The largest page that GitHub gives (REST API, "Using pagination in the REST API").
 pub(crate) const PER_PAGE: (&str, &str) = ("per_page", "100");
 
+/// A page of a list whose entries are large.
+pub(crate) const SMALL_PAGE: (&str, &str) = ("per_page", "5");
+
 /// Ten thousand entries; no list of ours comes near, and a server that links in a circle ends here.
 const MAX_PAGES: usize = 100;
 

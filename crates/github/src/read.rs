@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::Error;
 use crate::client::{Call, GitHub};
-use crate::pages::{PER_PAGE, Remember};
+use crate::pages::{PER_PAGE, Remember, SMALL_PAGE};
 
 /// An annotated tag may point at another one; more than this nobody makes on purpose.
 const MAX_NESTED_TAGS: usize = 10;
@@ -218,8 +218,14 @@ impl GitHub {
     /// All releases, the newest first, with drafts where the token may see them (REST API, "List releases").
     pub async fn releases(&self) -> Result<Vec<Release>, Error> {
         let what = "list the releases";
-        let pages: Vec<Vec<Release>> =
-            self.pages(self.url(&["releases"], &[PER_PAGE], what)?, what, RELEASES, Remember::No).await?;
+        let list = async |per_page| -> Result<Vec<Vec<Release>>, Error> {
+            self.pages(self.url(&["releases"], &[per_page], what)?, what, RELEASES, Remember::No).await
+        };
+        let pages = match list(PER_PAGE).await {
+            // A release comes with all of its assets, which may be a thousand.
+            Err(Error::TooLarge { .. }) => list(SMALL_PAGE).await?,
+            pages => pages?,
+        };
         Ok(once(pages, |release| release.id))
     }
 

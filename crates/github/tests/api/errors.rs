@@ -121,6 +121,6 @@ async fn an_answer_of_another_kind_is_quoted_printable_and_short() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_too_large_is_not_read() {
     let error = error(|| Response::new(Full::new(vec![b' '; 10 * 1024 * 1024 + 1].into()))).await;
-    assert!(matches!(&error, Error::Unexpected { .. }), "{error}");
+    assert!(matches!(&error, Error::TooLarge { .. }), "{error}");
     assert!(error.to_string().contains("larger than 10485760 bytes"), "{error}");
 }

@@ -289,3 +289,16 @@ async fn immutable_releases_are_off_where_there_is_no_such_setting() {
         matches!(denied.immutable_releases().await, Err(Error::Denied { permission, .. }) if permission == "administration: read")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn releases_with_very_many_assets_are_read_in_small_pages() {
+    let (github, log) = github(|seen| {
+        if seen.url.ends_with("per_page=100") {
+            return ok(&json!(["x".repeat(11 * 1024 * 1024)]));
+        }
+        ok(&json!([release(5)]))
+    });
+    assert_eq!(github.releases().await.unwrap().len(), 1);
+    let base = "GET https://api.github.com/repos/octo/shop/releases";
+    assert_eq!(log.lines(), [format!("{base}?per_page=100"), format!("{base}?per_page=5")]);
+}
