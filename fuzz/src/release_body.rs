@@ -168,7 +168,6 @@ fn wanted(status: LineStatus, notes: &str, class: &str, changelog: &str) -> Want
         changelog: (!changelog.is_empty()).then(|| changelog.to_owned()),
         full_changelog_url: "https://github.com/octo/shop/commits/v1.0.0".into(),
         lock_files: Vec::new(),
-        left_out: Vec::new(),
         newest_signal: None,
         decided_at: Timestamp::UNIX_EPOCH,
         commit: commit.clone(),

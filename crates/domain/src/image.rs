@@ -213,6 +213,23 @@ impl fmt::Display for Digest {
     }
 }
 
+/// The one name of an architecture that has several, as builders write it into an index (containerd/platforms, `database.go`,
+/// `normalizeArch`).
+fn normalized<'a>(architecture: &'a str, variant: Option<&'a str>) -> (&'a str, Option<&'a str>) {
+    match (architecture, variant) {
+        ("i386", _) => ("386", None),
+        ("x86_64" | "x86-64" | "amd64", Some("v1") | None) => ("amd64", None),
+        ("x86_64" | "x86-64", variant) => ("amd64", variant),
+        ("aarch64" | "arm64", Some("8" | "v8") | None) => ("arm64", None),
+        ("aarch64", variant) => ("arm64", variant),
+        ("armhf", _) | ("arm", Some("7") | None) => ("arm", Some("v7")),
+        ("armel", _) | ("arm", Some("6")) => ("arm", Some("v6")),
+        ("arm", Some("5")) => ("arm", Some("v5")),
+        ("arm", Some("8")) => ("arm", Some("v8")),
+        other => other,
+    }
+}
+
 /// An operating system and an architecture, with the variant where there is one: `linux/arm64`, `linux/arm/v7`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Platform {
@@ -231,8 +248,7 @@ impl Platform {
         };
         let variant = variant.filter(|variant| !variant.is_empty());
         if part(os) && part(architecture) && variant.is_none_or(part) {
-            // `linux/arm64` and `linux/arm64/v8` are one platform (containerd platforms, "Normalization").
-            let variant = variant.filter(|variant| !(architecture == "arm64" && *variant == "v8"));
+            let (architecture, variant) = normalized(architecture, variant);
             return Ok(Self { os: os.into(), architecture: architecture.into(), variant: variant.map(Into::into) });
         }
         let given = [Some(os), Some(architecture), variant].into_iter().flatten().collect::<Vec<_>>().join("/");
@@ -502,6 +518,26 @@ mod tests {
             ("10.0.0.1", false),
         ] {
             assert_eq!(host.parse::<Host>().unwrap().is_loopback(), loopback, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_platform_has_one_name() {
+        for (given, name) in [
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/amd64/v3", "linux/amd64/v3"),
+            ("linux/x86_64", "linux/amd64"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/arm64/v9", "linux/arm64/v9"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm/7", "linux/arm/v7"),
+            ("linux/arm/v6", "linux/arm/v6"),
+            ("linux/armel", "linux/arm/v6"),
+            ("linux/i386", "linux/386"),
+            ("linux/s390x", "linux/s390x"),
+        ] {
+            assert_eq!(given.parse::<Platform>().unwrap().to_string(), name, "{given}");
         }
     }
 }

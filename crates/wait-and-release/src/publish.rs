@@ -2,7 +2,7 @@
 //! makes it, reads again. Every step can be repeated. What is about to be announced is read once more right before.
 
 use domain::changelog::section;
-use domain::decide::{Completeness, Decision, Judgement, Standing};
+use domain::decide::{Completeness, Decision, Judgement};
 use domain::release::block::LineStatus;
 use domain::release::page::{Asset, Release};
 use domain::release::plan::{Chosen, Fields, LockFile, Refusal, Step, Wanted, choose, needs_changelog, next_step};
@@ -177,10 +177,12 @@ impl Publisher<'_> {
         }
     }
 
-    /// A full release stays as it is, although it lists optional images that are not proven now.
+    /// A full release stays as it is, although it lists images that this run does not prove.
     fn warn_of_loss(&self, lists: &[ServiceName]) {
-        for judgement in self.decision.judgements.iter().filter(|judgement| lists.contains(&judgement.service)) {
-            let (title, now) = (format!("{} is missing now", judgement.service), log::image(judgement));
+        for service in lists {
+            let judged = self.decision.judgements.iter().find(|judgement| judgement.service == *service);
+            let now = judged.map_or_else(|| format!("{service}: `services` does not name it"), log::image);
+            let title = format!("{service} is missing now");
             tracing::warn!(title, "the full release lists it and stays as it is, but now {now}");
         }
     }
@@ -210,7 +212,6 @@ impl Publisher<'_> {
             name: name.clone(),
             text: lock::file(name, subject.repository, subject.tag, subject.commit, judgements),
         };
-        let is_left_out = |image: &&Judgement| !image.required && image.standing != Standing::Ready;
         Wanted {
             tag: subject.tag.clone(),
             commit: subject.commit.clone(),
@@ -224,7 +225,6 @@ impl Publisher<'_> {
             changelog: None,
             full_changelog_url,
             lock_files: inputs.lock_files.iter().map(lock_file).collect(),
-            left_out: judgements.iter().filter(is_left_out).map(|image| image.service.clone()).collect(),
             newest_signal: self.newest_signal,
             decided_at: now,
         }

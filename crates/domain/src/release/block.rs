@@ -81,6 +81,8 @@ pub struct Body<'a> {
     found: Found<'a>,
     /// Every machine line of ours that can be read, also of a block that a person broke.
     lines: Vec<Line>,
+    /// Those inside code blocks.
+    quoted: Vec<Line>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,14 +120,18 @@ fn hash(content: &str) -> String {
 impl<'a> Body<'a> {
     /// Takes `text` apart. Markers inside a code block are a person's quotation, not markers.
     pub fn read(text: &'a str) -> Self {
-        let (mut begins, mut ends, mut offset) = (Vec::new(), Vec::new(), 0);
+        let (mut begins, mut ends, mut quoted_lines, mut offset) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let code = LazyCell::new(|| CodeBlocks::of(text));
         for line in text.split_inclusive('\n') {
             let (start, trimmed) = (offset, line.trim());
             offset += line.len();
             let quoted = || code.hold(start + line.len() - line.trim_start().len());
-            if trimmed.starts_with(BEGIN.trim_end()) && !quoted() {
-                begins.push((start, offset, trimmed));
+            if trimmed.starts_with(BEGIN.trim_end()) {
+                if quoted() {
+                    quoted_lines.extend(Line::read(trimmed));
+                } else {
+                    begins.push((start, offset, trimmed));
+                }
             } else if trimmed == END && !quoted() {
                 ends.push((start, offset));
             }
@@ -149,7 +155,7 @@ impl<'a> Body<'a> {
             }
         };
         let lines = begins.iter().filter_map(|begin| Line::read(begin.2)).collect();
-        Self { text, found, lines }
+        Self { text, found, lines, quoted: quoted_lines }
     }
 
     /// The machine line of our block; `None` when there is none that can be read.
@@ -168,6 +174,11 @@ impl<'a> Body<'a> {
         &self.lines
     }
 
+    /// Every machine line of ours inside a code block: a person's quotation, or our own below a fence that is left open.
+    pub fn quoted(&self) -> &[Line] {
+        &self.quoted
+    }
+
     /// True when nothing but our own unchanged block stands in it.
     pub fn is_ours_alone(&self) -> bool {
         match &self.found {
@@ -177,9 +188,15 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// What stands in our block; `None` when there is none that can be told.
-    pub fn content(&self) -> Option<&'a str> {
-        self.span().map(|span| span.content)
+    /// What stands in our block above the changelog; `None` when there is no block that can be told.
+    pub fn head(&self) -> Option<&'a str> {
+        let content = self.span()?.content;
+        Some(
+            [CHANGELOG, CHANGELOG_MOVED]
+                .iter()
+                .find_map(|marker| content.split_once(marker))
+                .map_or(content, |(head, _)| head),
+        )
     }
 
     /// The changelog that stands in our block; `None` when there is none yet.

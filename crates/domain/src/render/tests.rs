@@ -208,7 +208,6 @@ fn page(existing: Option<&Release>, images: &[Judgement], changelog: Option<&str
         changelog: changelog.map(Into::into),
         full_changelog_url: "https://github.com/octo/shop/compare/v0.9.0...v1.0.0".into(),
         lock_files: vec![LockFile { name: "images.lock.json".into(), text: lock }],
-        left_out: Vec::new(),
         newest_signal: None,
         decided_at: NOW.parse().unwrap(),
     };

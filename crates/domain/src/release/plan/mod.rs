@@ -47,8 +47,6 @@ pub struct Wanted {
     pub full_changelog_url: String,
     /// The files that a full release carries; on a partial one they are taken away.
     pub lock_files: Vec<LockFile>,
-    /// The optional services whose images are not ready.
-    pub left_out: Vec<ServiceName>,
     /// When the newest signal was written: what completed a release that was partial. `None` without signals.
     pub newest_signal: Option<Timestamp>,
     /// When this was decided: what completed it where no signal did.
@@ -122,8 +120,9 @@ pub enum Step {
         /// The release.
         release: u64,
     },
-    /// A full release of the same commit stays as it is: it lists optional images that are not proven now. It is never
-    /// lessened; as what is optional never blocks, that is no failure either.
+    /// A full release of the same commit stays as it is: it lists images that this run does not prove, of optional services,
+    /// or of services that are no longer named. It is never lessened; as nothing required is missing, that is no failure
+    /// either.
     Keep {
         /// The release.
         release: u64,
@@ -223,7 +222,11 @@ pub fn standing_full<'a>(releases: &'a [Release], tag: &ReleaseTag, commit: &Com
     let body = Body::read(release.body());
     let is_full = match (body.line(), body.lines()) {
         (Some(line), _) => line.status == LineStatus::Full && line.commit == *commit,
-        (None, []) => body.bears_our_block() && !looks_partial(release) && release.target_commitish == commit.as_str(),
+        (None, []) if !body.bears_our_block() => body.quoted().iter().any(|line| {
+            // An open fence above our block makes a quotation of it.
+            line.tag == tag.as_str() && line.status == LineStatus::Full && line.commit == *commit
+        }),
+        (None, []) => !looks_partial(release) && release.target_commitish == commit.as_str(),
         (None, lines) => lines.iter().any(|line| line.status == LineStatus::Full && line.commit == *commit),
     };
     Some(release).filter(|release| is_full && !release.draft)
@@ -256,8 +259,9 @@ pub fn next_step(releases: &[Release], latest: Option<u64>, wanted: &Wanted) -> 
         if wanted.status == LineStatus::Partial {
             return Step::Refuse(Refusal::WouldLessen { url: full.html_url.clone() });
         }
-        let is_listed = |service: &&ServiceName| lists(full, service);
-        let lists: Vec<ServiceName> = wanted.left_out.iter().filter(is_listed).cloned().collect();
+        let proven = body::listed(&wanted.head);
+        let mut lists = listed(full);
+        lists.retain(|service| !proven.contains(service));
         if !lists.is_empty() {
             return Step::Keep { release: full.id, lists };
         }
@@ -288,9 +292,9 @@ pub fn next_step(releases: &[Release], latest: Option<u64>, wanted: &Wanted) -> 
     Step::Done { release: existing.id }
 }
 
-/// Whether the table of our block lists an image of this service.
-fn lists(release: &Release, service: &ServiceName) -> bool {
-    Body::read(release.body()).content().is_some_and(|content| body::lists(content, service))
+/// The services whose images the table of our block lists.
+fn listed(release: &Release) -> Vec<ServiceName> {
+    Body::read(release.body()).head().map(body::listed).unwrap_or_default()
 }
 
 fn can_be_latest(other: &Release, existing: &Release) -> bool {
