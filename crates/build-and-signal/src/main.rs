@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     };
     let name = std::env::args_os().next().unwrap_or_default();
     let is_post = Path::new(&name).file_name().is_some_and(|name| name == "build-and-signal-post");
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
         // First of all: without handlers PID 1 of a container never gets a signal.
         let Ok(cancel) = Cancel::install() else { return ExitCode::FAILURE };
         let environment = Environment::capture();
@@ -24,5 +24,8 @@ fn main() -> ExitCode {
             build_and_signal::run(&environment, Core::reqwest, &Engine::buildx(), std::io::stdout(), &cancel).await
         };
         ExitCode::from(exit)
-    })
+    });
+    // A name that is still looked up, on a thread of its own, holds nobody up.
+    runtime.shutdown_background();
+    exit
 }
