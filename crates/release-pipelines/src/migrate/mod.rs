@@ -8,6 +8,8 @@ mod matrix;
 mod release;
 mod remark;
 mod shell;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

@@ -178,6 +178,7 @@ impl Reader<'_, '_> {
                 }
             }
         }
+        build.pushes.clone_from(&build.references);
         if !arguments.is_empty() {
             build.inputs.push(Input::new("buildx-args", arguments.join("\n") + "\n"));
         }

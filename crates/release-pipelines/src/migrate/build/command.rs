@@ -35,9 +35,11 @@ impl Reader<'_, '_> {
                 self.build_command(command.at, rest);
             }
             ["docker", "push", "--all-tags", repository] => {
+                let start = format!("{repository}:");
                 for build in &mut self.builds {
-                    build.pushed |=
-                        build.references.iter().any(|reference| reference.starts_with(&format!("{repository}:")));
+                    let all = build.references.iter().filter(|reference| reference.starts_with(&start));
+                    build.pushes.extend(all.cloned());
+                    build.pushed |= !build.pushes.is_empty();
                 }
             }
             ["docker", "push", reference] | ["docker", "image", "push", reference] => self.push(command.at, reference),
@@ -62,7 +64,12 @@ impl Reader<'_, '_> {
 
     pub(super) fn push(&mut self, at: Position, reference: &str) {
         match self.builds.iter_mut().find(|build| build.references.iter().any(|known| known == reference)) {
-            Some(build) => build.pushed = true,
+            Some(build) => {
+                build.pushed = true;
+                if !build.pushes.iter().any(|known| known == reference) {
+                    build.pushes.push(reference.to_owned());
+                }
+            }
             None => self.remarks.refuse(
                 at,
                 "it pushes an image that nothing here builds",
@@ -134,6 +141,9 @@ impl Reader<'_, '_> {
             let separator = if name == "platforms" { "," } else { "\n" };
             let node = Node { at, value: Value::Null };
             self.pass(&mut build, name, &node, &values.join(separator));
+        }
+        if build.pushed {
+            build.pushes.clone_from(&build.references);
         }
         if !arguments.is_empty() {
             build.inputs.push(Input::new("buildx-args", arguments.join("\n") + "\n"));

@@ -124,7 +124,9 @@ struct Build {
     references: Vec<String>,
     /// Where the references stand.
     named_at: Option<Position>,
+    /// Whether it is pushed, and by which of its references.
     pushed: bool,
+    pushes: Vec<String>,
     inputs: Vec<Input>,
     release_inputs: Vec<Input>,
     secrets: Option<String>,
@@ -298,7 +300,7 @@ impl Reader<'_, '_> {
             self.remarks.note(at, "this build pushes nothing", "the files for branches build every image too");
             return None;
         }
-        let names = image::names(&build.references);
+        let names = image::names(&build.pushes);
         if let Err(message) = &names {
             let help = "name the image by what is known before: its registry, the repository, the service, the tag";
             self.remarks.refuse(build.named_at.unwrap_or(at), message, help);
@@ -325,7 +327,7 @@ impl Reader<'_, '_> {
             service.ci_inputs.push(Input::new("secrets", secrets.clone()));
             service.secrets.push(Input::new("build-secrets", secrets));
         }
-        let hosts = build.references.iter().map(|reference| reference.split('/').next().unwrap_or_default().to_owned());
+        let hosts = build.pushes.iter().map(|reference| reference.split('/').next().unwrap_or_default().to_owned());
         let hosts = hosts.chain([names.host().to_owned()]).collect::<BTreeSet<_>>();
         let logins = self.logins.iter().filter(|(host, _)| hosts.contains(*host) || *host == "docker.io");
         let logins = logins.map(|(_, (_, line))| line.clone()).collect::<BTreeSet<_>>();

@@ -1,0 +1,100 @@
+//! A workflow that becomes new files, and one row for everything that is written otherwise in it.
+
+use std::fs;
+
+use super::*;
+
+const WORKFLOW: &str = r#"on:
+  push:
+    tags: ["v*"]
+    branches: [main]
+jobs:
+  api:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: actions/checkout@v7
+      - uses: docker/build-push-action@v7
+        with:
+          push: ${{ github.ref_type == 'tag' }}
+          tags: ghcr.io/acme/api:${{ github.ref_name }}
+  release:
+    needs: api
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: softprops/action-gh-release@v3
+        with:
+          generate_release_notes: true
+"#;
+/// The step that builds, and the step that makes the release.
+const BUILD: &str = "      - uses: docker/build-push-action@v7
+        with:
+          push: ${{ github.ref_type == 'tag' }}
+          tags: ghcr.io/acme/api:${{ github.ref_name }}
+";
+const RELEASE: &str = "      - uses: softprops/action-gh-release@v3
+        with:
+          generate_release_notes: true
+";
+
+/// What becomes of the workflow with a text of it replaced: the new files one after the other, and what is said.
+struct Outcome {
+    files: Option<String>,
+    refused: Vec<String>,
+    noted: Vec<String>,
+}
+
+fn migrated(old: &str, new: &str) -> Outcome {
+    assert_eq!(WORKFLOW.matches(old).count(), 1, "{old}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = ".github/workflows/release.yml";
+    fs::create_dir_all(folder.path().join(crate::repository::WORKFLOWS)).unwrap();
+    fs::write(folder.path().join(path), WORKFLOW.replace(old, new)).unwrap();
+    fs::write(folder.path().join("Dockerfile"), "FROM quay.io/acme/base\n").unwrap();
+    let migration = migrate(&Repository::open(folder.path()).unwrap(), path, &Source::default()).unwrap();
+    let (refused, noted) = migration.remarks.iter().partition::<Vec<_>, _>(|remark| remark.refused);
+    let say = |remark: &&Remark| format!("{}:{}: {}", remark.at.line, remark.at.column, remark.message);
+    let files = migration.changed.map(|changed| {
+        let text = |path: String| changed.read(&path).unwrap().unwrap();
+        changed.workflows().unwrap().into_iter().map(text).collect()
+    });
+    assert_eq!(files.is_none(), !refused.is_empty());
+    Outcome { files, refused: refused.iter().map(say).collect(), noted: noted.iter().map(say).collect() }
+}
+
+/// The new files, without their space at the beginning of lines.
+fn written(old: &str, new: &str) -> String {
+    let outcome = migrated(old, new);
+    assert_eq!(outcome.refused, [""; 0], "{new}");
+    outcome.files.unwrap().lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
+}
+
+/// (what is replaced, by what, the only refusal)
+fn refuses(rows: &[(&str, &str, &str)]) {
+    for (old, new, expected) in rows {
+        assert_eq!(migrated(old, new).refused, [*expected], "{new}");
+    }
+}
+
+/// (what is replaced, by what, one of the remarks)
+fn notes(rows: &[(&str, &str, &str)]) {
+    for (old, new, expected) in rows {
+        let outcome = migrated(old, new);
+        assert_eq!(outcome.refused, [""; 0], "{new}");
+        assert!(outcome.noted.iter().any(|noted| noted == expected), "{new}: {:#?}", outcome.noted);
+    }
+}
+
+#[test]
+fn what_is_pushed_is_what_becomes_a_tag() {
+    let script = "      - run: |
+          docker build -t api -t ghcr.io/acme/api:edge .
+          docker tag api ghcr.io/acme/api:$GITHUB_REF_NAME
+          docker push ghcr.io/acme/api:$GITHUB_REF_NAME
+";
+    let files = written(BUILD, script);
+    assert!(files.contains("image: ghcr.io/acme/api:{tag}\n") && !files.contains("extra-tags"), "{files}");
+    let all = script.replace("push ghcr.io/acme/api:$GITHUB_REF_NAME", "push --all-tags ghcr.io/acme/api");
+    assert!(written(BUILD, &all).contains("extra-tags: edge\n"));
+    let nothing = migrated(BUILD, &script.replace("docker push", "echo"));
+    assert_eq!(nothing.refused, ["1:1: it builds and pushes no image"]);
+}
