@@ -98,3 +98,26 @@ fn what_is_pushed_is_what_becomes_a_tag() {
     let nothing = migrated(BUILD, &script.replace("docker push", "echo"));
     assert_eq!(nothing.refused, ["1:1: it builds and pushes no image"]);
 }
+
+#[test]
+fn labels_that_are_set_anyway_are_not_written() {
+    let labels = |lines: &str| format!("{BUILD}          labels: |\n{lines}");
+    let own = labels(
+        "            team=a
+            org.opencontainers.image.source=https://x
+            org.opencontainers.image.licenses=MIT\n",
+    );
+    notes(&[(BUILD, &own, "16:13: `org.opencontainers.image.source` is left out of `labels`")]);
+    let files = written(BUILD, &own);
+    assert!(files.contains("labels: |\nteam=a\norg.opencontainers.image.licenses=MIT\n"), "{files}");
+    let script = "      - run: docker build --label org.opencontainers.image.title=x --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n";
+    notes(&[(BUILD, script, "10:14: `org.opencontainers.image.title` is left out of `labels`")]);
+    let meta = "      - {id: meta, uses: docker/metadata-action@v6, with: {images: ghcr.io/acme/api}}\n".to_owned()
+        + &labels("            ${{ steps.meta.outputs.labels }}\n");
+    notes(&[(BUILD, &meta, "16:13: the `labels` of docker/metadata-action, with description, licenses and url, go")]);
+    refuses(&[(
+        BUILD,
+        &format!("{BUILD}          annotations: manifest:a=b\n"),
+        "14:24: `manifest:a` is no name in `annotations` of a release file",
+    )]);
+}

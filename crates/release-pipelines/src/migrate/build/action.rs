@@ -144,9 +144,8 @@ impl Reader<'_, '_> {
                 }
                 "build-args" => self.pass(&mut build, "build-args", value, &filled),
                 "build-contexts" => self.pass(&mut build, "build-contexts", value, &filled),
-                "labels" | "annotations" if filled.is_empty() => {}
-                "labels" => self.pass(&mut build, "labels", value, &filled),
-                "annotations" => self.pass(&mut build, "annotations", value, &filled),
+                "labels" => self.labels(&mut build, "labels", value, &filled),
+                "annotations" => self.labels(&mut build, "annotations", value, &filled),
                 "sbom" => self.pass_release(&mut build, "sbom", value, &filled),
                 "provenance" => {
                     let mode = filled.strip_prefix("mode=").unwrap_or(&filled);

@@ -140,7 +140,12 @@ impl Reader<'_, '_> {
         for (name, values) in lists {
             let separator = if name == "platforms" { "," } else { "\n" };
             let node = Node { at, value: Value::Null };
-            self.pass(&mut build, name, &node, &values.join(separator));
+            let values = values.join(separator);
+            if ["labels", "annotations"].contains(&name) {
+                self.labels(&mut build, name, &node, &values);
+            } else {
+                self.pass(&mut build, name, &node, &values);
+            }
         }
         if build.pushed {
             build.pushes.clone_from(&build.references);

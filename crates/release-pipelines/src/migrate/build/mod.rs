@@ -36,6 +36,8 @@ pub(super) struct Known<'a> {
     pub(super) scope: &'a Scope,
 }
 
+/// What release-actions writes into every image by itself, and takes from nobody.
+const OWN_LABELS: [&str; 5] = ["revision", "source", "version", "created", "title"];
 /// The actions that build an image, or may.
 const BUILDERS: [&str; 2] = ["docker/build-push-action", "docker/bake-action"];
 
@@ -262,6 +264,31 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Labels or annotations, without those that release-actions sets.
+    fn labels(&mut self, build: &mut Build, name: &'static str, node: &Node, filled: &str) {
+        let outputs = format!(".outputs.{name}");
+        if node.text().is_some_and(|text| text.contains(&outputs)) {
+            let help = "release-actions sets revision, source, version, created and title; write others by hand";
+            let message = format!("the `{name}` of docker/metadata-action, with description, licenses and url, go");
+            self.remarks.note(node.at, message, help);
+        }
+        let mut kept = Vec::new();
+        for (index, line) in filled.lines().enumerate() {
+            let (key, at) = (line.split('=').next().unwrap_or_default().trim(), node.line(index));
+            let own = key.strip_prefix("org.opencontainers.image.").is_some_and(|key| OWN_LABELS.contains(&key));
+            if own {
+                let message = format!("`{key}` is left out of `{name}`");
+                self.remarks.note(at, message, "release-actions sets it, from the tag and its commit");
+            } else if !key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte)) {
+                let help = "write lines of `name=value`, for the index alone";
+                self.remarks.refuse(at, format!("`{key}` is no name in `{name}` of a release file"), help);
+            }
+            // An empty line keeps the places of the others.
+            kept.push(if own { "" } else { line });
+        }
+        self.pass(build, name, node, &kept.join("\n"));
+    }
+
     fn pass_release(&mut self, build: &mut Build, name: &'static str, node: &Node, filled: &str) {
         if let Some(value) = self.value(name, node, filled) {
             build.release_inputs.push(Input::new(name, value));
@@ -270,7 +297,7 @@ impl Reader<'_, '_> {
 
     fn value(&mut self, name: &str, node: &Node, filled: &str) -> Option<String> {
         let mut lines = Vec::new();
-        for (index, line) in filled.lines().enumerate() {
+        for (index, line) in filled.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             match expression::input(line) {
                 Ok(line) => lines.push(line.trim_end().to_owned()),
                 Err(what) => {
