@@ -20,9 +20,11 @@ pub(super) fn check(workflows: &[Workflow], builds: &[Build<'_>], findings: &mut
             );
         }
     }
-    let mut waited_for = false;
+    let (mut waited_for, mut discovers) = (false, false);
     for notes in release_notes(workflows) {
         waited_for = true;
+        let mut calls = notes.calls_of(Product::Release).filter(Call::publishes);
+        discovers |= calls.any(|call| call.input("services").is_none_or(|services| services.text == "auto"));
         for call in notes.calls_of(Product::Release).filter(Call::publishes) {
             let Some(services) = call.input("services").filter(|text| text.text != "auto") else { continue };
             let mut add = |message: String, help: &str| {
@@ -50,6 +52,9 @@ pub(super) fn check(workflows: &[Workflow], builds: &[Build<'_>], findings: &mut
             }
         }
     }
+    if discovers {
+        expressions(workflows, findings);
+    }
     if !waited_for && let Some(first) = released.first() {
         let names = list(released.iter().map(|build| build.service.text.as_str()));
         findings.add(
@@ -59,5 +64,23 @@ pub(super) fn check(workflows: &[Workflow], builds: &[Build<'_>], findings: &mut
             format!("tags build {names}, and no workflow calls wait-and-release"),
             "add release-notes.yml",
         );
+    }
+}
+
+/// What `services: auto` reads from the files at the tag, where nothing is evaluated. `service-name` is told of already.
+fn expressions(workflows: &[Workflow], findings: &mut Findings) {
+    for workflow in workflows.iter().filter(|workflow| workflow.is_on_tags()) {
+        for call in workflow.calls_of(Product::Build) {
+            for name in ["push", "image", "platforms"] {
+                let Some(input) = call.input(name).filter(|input| is_expression(&input.text)) else { continue };
+                findings.add(
+                    &workflow.path,
+                    input.at,
+                    Rule::Services,
+                    format!("`{name}` is the expression `{}`, which `services: auto` cannot know", input.text),
+                    "write it as a text, or name the services in `services` of wait-and-release",
+                );
+            }
+        }
     }
 }

@@ -270,6 +270,28 @@ fn an_expression_or_nothing_for_a_service_is_told() {
 }
 
 #[test]
+fn an_expression_that_the_discovery_of_services_meets_is_found() {
+    for input in ["push: ${{ !inputs.trial }}", "image: ${{ vars.IMAGE }}", "platforms: ${{ vars.PLATFORMS }}"] {
+        let expression = |root: &Path| {
+            let with = format!("service-name: api\n      {input}");
+            edit("release-api.yml", "service-name: api", &with)(root);
+        };
+        let (name, value) = input.split_once(": ").unwrap();
+        // A list of services asks no file.
+        assert_eq!(findings(expression), [], "{input}");
+        let found = findings(|root| {
+            expression(root);
+            edit("release-notes.yml", "services: api web", "services: auto")(root);
+        });
+        let at = 7 + name.len() + 2;
+        let expected = format!(
+            "release-api.yml:16:{at}: services: `{name}` is the expression `{value}`, which `services: auto` cannot know"
+        );
+        assert_eq!(only(&found), expected);
+    }
+}
+
+#[test]
 fn a_called_workflow_of_this_repository_is_read() {
     let callee = |permissions: &'static str| {
         move |root: &Path| {

@@ -121,3 +121,12 @@ fn labels_that_are_set_anyway_are_not_written() {
         "14:24: `manifest:a` is no name in `annotations` of a release file",
     )]);
 }
+
+#[test]
+fn platforms_are_known_before_the_run() {
+    refuses(&[(
+        BUILD,
+        &format!("{BUILD}          platforms: ${{{{ vars.PLATFORMS }}}}\n"),
+        "14:22: `platforms` is the expression `${{ vars.PLATFORMS }}`",
+    )]);
+}

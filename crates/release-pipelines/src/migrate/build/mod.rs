@@ -310,6 +310,11 @@ impl Reader<'_, '_> {
         }
         let text = lines.join("\n");
         let text = text.trim_matches('\n');
+        if name == "platforms" && text.contains("${{") {
+            let help = "the release reads them from the file, before any run: write the platforms";
+            self.remarks.refuse(node.at, format!("`platforms` is the expression `{text}`"), help);
+            return None;
+        }
         (!text.trim().is_empty())
             .then(|| if text.contains('\n') { format!("{text}\n") } else { text.trim().to_owned() })
     }
