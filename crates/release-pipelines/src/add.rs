@@ -115,7 +115,13 @@ fn like(workflows: &[(Workflow, String)]) -> Pipelines {
         Some(Source { actions: format!("{}/{}", parts.next()?, parts.next()?), version: version.to_owned() })
     });
     let tags = first.and_then(Workflow::tags).map(|(_, tags)| tags).filter(|tags| !tags.is_empty());
+    let ci = workflows
+        .iter()
+        .map(|(workflow, _)| workflow)
+        .filter(|workflow| !workflow.is_on_tags() && workflow.calls_of(Product::Build).next().is_some());
+    let branches = ci.map(Workflow::branches).find(|branches| !branches.is_empty());
     Pipelines {
+        branches: branches.unwrap_or_else(|| vec!["main".into()]),
         source: source.unwrap_or_default(),
         tags: tags.unwrap_or_else(|| crate::pipeline::VERSIONS.map(str::to_owned).to_vec()),
     }

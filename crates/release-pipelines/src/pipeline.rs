@@ -108,6 +108,8 @@ pub(crate) const NOTES: &str = ".github/workflows/release-notes.yml";
 pub(crate) struct Pipelines {
     pub(crate) source: Source,
     pub(crate) tags: Vec<String>,
+    /// What the builds of branches start with.
+    pub(crate) branches: Vec<String>,
 }
 
 impl Pipelines {
@@ -161,12 +163,16 @@ impl Pipelines {
         reason = "the templates are part of the program, and every one is rendered by a test"
     )]
     fn render(&self, template: &str, service: &minijinja::Value, notes: &minijinja::Value) -> String {
-        let quoted = self.tags.iter().map(|tag| serde_json::Value::from(tag.as_str()).to_string());
+        let quote = |text: &String| serde_json::Value::from(text.as_str()).to_string();
+        let word = |text: &&String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+        let branches = self.branches.iter().map(|branch| Some(branch).filter(word).cloned().unwrap_or(quote(branch)));
         let values = context! {
             service,
             actions => self.source.actions.as_str(),
             version => self.source.version.as_str(),
-            tags => quoted.collect::<Vec<_>>().join(", "),
+            tags => self.tags.iter().map(quote).collect::<Vec<_>>().join(", "),
+            branch => self.branches.first(),
+            branches => branches.collect::<Vec<_>>().join(", "),
             ..notes.clone()
         };
         let environment = environment().expect("the templates are well-formed");

@@ -87,6 +87,12 @@ impl Workflow {
         Some((tags.at, tags.texts().into_iter().map(|tag| tag.text).collect()))
     }
 
+    /// The patterns of `on.push.branches`.
+    pub(crate) fn branches(&self) -> Vec<String> {
+        let branches = self.root.at_path(&["on", "push", "branches"]).map(Node::texts);
+        branches.unwrap_or_default().into_iter().map(|branch| branch.text).collect()
+    }
+
     /// The jobs by name.
     pub(crate) fn jobs(&self) -> &[(Text, Node)] {
         self.root.get("jobs").map_or(&[], Node::entries)

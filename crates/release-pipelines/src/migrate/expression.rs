@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use github_actions_expressions::context::Context;
 use github_actions_expressions::{Evaluation, Expr};
 
+use super::sample;
 use crate::yaml::{Node, Value};
 
 /// What stands for a value that only the tag or the repository decides. They are characters that no workflow holds, so
@@ -26,6 +27,8 @@ pub(super) struct Scope {
     pub(super) env: BTreeMap<String, String>,
     /// `steps.<id>.outputs.<name>` and `needs.<job>.outputs.<name>`, filled in already.
     pub(super) outputs: BTreeMap<String, String>,
+    /// The patterns of the tags that start the workflow.
+    pub(super) tags: Vec<String>,
 }
 
 impl Scope {
@@ -207,7 +210,7 @@ pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str
     let source = &unguarded(source);
     let expression = Expr::parse(source).ok()?;
     let kind = if reference.starts_with("refs/tags/") { "tag" } else { "branch" };
-    let name = reference.rsplit('/').next().unwrap_or_default();
+    let name = reference.splitn(3, '/').last().unwrap_or_default();
     let (mut filled, mut at) = (String::new(), 0);
     let mut contexts = expression.contexts();
     contexts.sort_by_key(|(_, origin)| origin.span.start);
@@ -228,6 +231,23 @@ pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str
     let filled = filled.replace("success()", "true").replace("!cancelled()", "true").replace("always()", "true");
     let filled = filled.replace("failure()", "false").replace("cancelled()", "false");
     Some(Expr::parse(&filled).ok()?.consteval()?.as_boolean())
+}
+
+/// Tags that start the workflow, some of them near to what a condition asks for, and whether it holds for each.
+pub(super) fn on_tags<'a>(
+    condition: &'a str,
+    scope: &'a Scope,
+) -> impl Iterator<Item = (String, Option<bool>)> + use<'a> {
+    sample::names(&scope.tags, condition).into_iter().map(move |tag| {
+        let holds = holds(condition, scope, "push", &format!("refs/tags/{tag}"));
+        (tag, holds)
+    })
+}
+
+/// What all say; `None` when one says nothing or something else.
+pub(super) fn agreed(mut all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let first = all.next()??;
+    all.all(|other| other == Some(first)).then_some(first)
 }
 
 /// A condition without its guard against forks: `github.repository == '…'` holds where the release is made.
@@ -251,7 +271,7 @@ mod tests {
         let matrix = row.entries().iter().map(|(key, value)| (key.text.clone(), value.clone())).collect();
         let env = BTreeMap::from([("IMAGE".into(), REPOSITORY.to_string()), ("REGISTRY".into(), "ghcr.io".into())]);
         let outputs = BTreeMap::from([("steps.v.outputs.version".into(), VERSION.to_string())]);
-        Scope { matrix, env, outputs }
+        Scope { matrix, env, outputs, tags: Vec::new() }
     }
 
     #[test]

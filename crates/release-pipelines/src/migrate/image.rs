@@ -1,7 +1,6 @@
 //! The names that a build gives its image: which one is the service's, and which go beside it.
 
 use super::expression::{self, Scope, TAG, VERSION, input, template};
-use super::{A_CANDIDATE, A_TAG};
 
 /// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
 pub(super) const LATEST: char = '\u{e006}';
@@ -137,7 +136,12 @@ fn attributes(line: &str) -> Vec<(&str, &str)> {
 
 /// The references of docker/metadata-action (its README, "Customizing"), with the tag `latest` that it adds by itself.
 /// `Err` with what release-actions has no word for.
-pub(super) fn metadata(images: &[String], tags: &[String], flavor: &[String]) -> Result<Vec<String>, String> {
+pub(super) fn metadata(
+    scope: &Scope,
+    images: &[String],
+    tags: &[String],
+    flavor: &[String],
+) -> Result<Vec<String>, String> {
     let (mut latest, mut prefix, mut suffix) = ("auto", "", "");
     for line in flavor {
         match line.split_once('=') {
@@ -163,12 +167,16 @@ pub(super) fn metadata(images: &[String], tags: &[String], flavor: &[String]) ->
         }
         let mut latest_only = false;
         if let Some(enable) = get("enable") {
-            let holds = |reference| expression::holds(enable, &Scope::default(), "push", reference);
-            match (holds(A_TAG), holds(A_CANDIDATE)) {
-                (Some(true), Some(true)) => {}
-                (Some(false), Some(false)) => continue,
-                (Some(true), Some(false)) if get("value") == Some("latest") => latest_only = true,
-                _ => return Err(format!("`enable` of `{line}`")),
+            let all = expression::on_tags(enable, scope).collect::<Vec<_>>();
+            match expression::agreed(all.iter().map(|(_, holds)| *holds)) {
+                Some(true) => {}
+                Some(false) => continue,
+                None if get("value") == Some("latest")
+                    && all.iter().all(|(tag, holds)| *holds == Some(!tag.contains('-'))) =>
+                {
+                    latest_only = true;
+                }
+                None => return Err(format!("`enable` of `{line}`")),
             }
         }
         let tag = match (kind, get("event").unwrap_or_default(), get("pattern").unwrap_or_default()) {
@@ -231,7 +239,8 @@ mod tests {
     fn metadata_is_what_its_readme_says() {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
         let read = |tags: &str, flavor: &str| {
-            let references = metadata(&["i".into()], &lines(tags), &lines(flavor))?;
+            let scope = Scope { tags: crate::pipeline::VERSIONS.map(str::to_owned).to_vec(), ..Scope::default() };
+            let references = metadata(&scope, &["i".into()], &lines(tags), &lines(flavor))?;
             Ok::<_, String>(references.iter().map(|text| shown(text)).collect::<Vec<_>>())
         };
         assert_eq!(read("type=semver,pattern={{version}}", "").unwrap(), ["i:{version}", "i:latest"]);

@@ -7,6 +7,7 @@ mod image;
 mod matrix;
 mod release;
 mod remark;
+mod sample;
 mod shell;
 #[cfg(test)]
 mod tests;
@@ -33,10 +34,6 @@ pub struct Migration {
     pub remarks: Vec<Remark>,
 }
 
-/// How a release and a branch look to a condition.
-const A_TAG: &str = "refs/tags/v1.2.3";
-const A_CANDIDATE: &str = "refs/tags/v1.2.3-rc.1";
-
 /// Reads the workflow at `path` and proposes the new files.
 pub fn migrate(repository: &Repository, path: &str, source: &Source) -> Result<Migration, FileError> {
     let mut remarks = Remarks::default();
@@ -59,13 +56,14 @@ pub fn migrate(repository: &Repository, path: &str, source: &Source) -> Result<M
 /// What the new files say.
 struct Plan {
     tags: Vec<String>,
+    branches: Vec<String>,
     services: Vec<Service>,
     notes: Notes,
 }
 
 fn read(repository: &Repository, workflow: &Workflow, remarks: &mut Remarks) -> Option<Plan> {
-    let tags = triggers(workflow, remarks);
-    let mut scope = Scope::default();
+    let (tags, branches) = triggers(workflow, remarks);
+    let mut scope = Scope { tags: tags.clone(), ..Scope::default() };
     build::environment(&workflow.root, &mut scope);
     for (key, value) in workflow.root.entries() {
         match key.text.as_str() {
@@ -117,11 +115,11 @@ fn read(repository: &Repository, workflow: &Workflow, remarks: &mut Remarks) -> 
         inputs.push(Input::new("registry-auth", build::lines(&logins)));
     }
     let services = found.into_iter().map(|found| found.service).collect();
-    Some(Plan { tags, services, notes: Notes { inputs } })
+    Some(Plan { tags, branches, services, notes: Notes { inputs } })
 }
 
-/// What starts it: the patterns for tags. Everything else is said.
-fn triggers(workflow: &Workflow, remarks: &mut Remarks) -> Vec<String> {
+/// What starts it: the patterns for tags, and those for branches. Everything else is said.
+fn triggers(workflow: &Workflow, remarks: &mut Remarks) -> (Vec<String>, Vec<String>) {
     let on = workflow.root.entry("on");
     let at = on.map_or(Position::START, |(key, _)| key.at);
     let names = on.map(|(_, on)| match on.texts() {
@@ -147,7 +145,7 @@ fn triggers(workflow: &Workflow, remarks: &mut Remarks) -> Vec<String> {
                 remarks.note(
                     key.at,
                     "pushes to branches start ci-<service>.yml",
-                    "they build on main, warm the cache and push nothing",
+                    "they build, warm the cache and push nothing",
                 );
             } else {
                 remarks.refuse(
@@ -158,17 +156,23 @@ fn triggers(workflow: &Workflow, remarks: &mut Remarks) -> Vec<String> {
             }
         }
     }
+    let mut branches = workflow.branches();
+    if branches.is_empty() {
+        let help = "write another default branch in `branches` of each ci-<service>.yml: its builds warm the cache";
+        remarks.note(at, "it names no branch, so ci-<service>.yml runs on `main`", help);
+        branches.push("main".into());
+    }
     let Some((place, tags)) = workflow.tags().filter(|(_, tags)| !tags.is_empty()) else {
         let help = "the new files start with the push of a tag: write `on.push.tags`";
         remarks.refuse(at, "no tag starts it", help);
-        return Vec::new();
+        return (VERSIONS.map(str::to_owned).to_vec(), branches);
     };
     if tags == ["v*"] || tags == ["v**"] {
         let help = "else the moving tags `v1` and `v1.2` would start them too";
         remarks.note(place, "the new files start with full versions alone: `v1.2.3` and `v1.2.3-rc.1`", help);
-        return VERSIONS.map(str::to_owned).to_vec();
+        return (VERSIONS.map(str::to_owned).to_vec(), branches);
     }
-    tags
+    (tags, branches)
 }
 
 /// The order of jobs that cannot be kept.
@@ -190,13 +194,13 @@ fn needs(id: &Text, job: &Node, builders: &BTreeSet<&str>, remarks: &mut Remarks
 
 /// A build that a branch or a pull request pushes has no place: the new files push for tags alone.
 fn elsewhere(workflow: &Workflow, id: &Text, job: &Node, scope: &Scope, remarks: &mut Remarks) {
-    let branches = workflow.event("push").and_then(|push| push.get("branches")).is_some();
-    let events =
-        [("push", "refs/heads/main", branches), ("pull_request", "refs/pull/1/merge", workflow.is_on("pull_request"))];
-    for (event, reference, _) in events.into_iter().filter(|(_, _, on)| *on) {
+    let events = [("push", workflow.branches()), ("pull_request", vec!["1/merge".to_owned()])];
+    for (event, branches) in events.iter().filter(|(event, branches)| !branches.is_empty() && workflow.is_on(event)) {
+        let start = if *event == "push" { "refs/heads/" } else { "refs/pull/" };
         let holds = |node: Option<&Node>| {
             let text = node.and_then(Node::text)?;
-            expression::holds(&text, scope, event, reference)
+            let names = sample::names(branches, &text).into_iter();
+            expression::agreed(names.map(|name| expression::holds(&text, scope, event, &format!("{start}{name}"))))
         };
         let runs = job.get("if").is_none() || holds(job.get("if")) != Some(false);
         for step in job.get("steps").map(Node::items).unwrap_or_default() {
@@ -268,7 +272,7 @@ fn write(
     plan: &Plan,
     remarks: &mut Remarks,
 ) -> Result<Option<Repository>, FileError> {
-    let pipelines = Pipelines { source: source.clone(), tags: plan.tags.clone() };
+    let pipelines = Pipelines { source: source.clone(), tags: plan.tags.clone(), branches: plan.branches.clone() };
     let mut changed = repository.clone();
     changed.rename(path, &format!("{path}.archived"))?;
     let mut files = vec![(NOTES.to_owned(), pipelines.notes(&plan.services, &plan.notes))];
@@ -305,6 +309,5 @@ fn action(step: &Node) -> Option<String> {
 /// Whether a condition holds for a release, which it must for every one of them or for none.
 fn step_runs(scope: &Scope, condition: &Node) -> Option<bool> {
     let text = condition.text()?;
-    let holds = |reference| expression::holds(&text, scope, "push", reference);
-    holds(A_TAG).filter(|_| holds(A_TAG) == holds(A_CANDIDATE))
+    expression::agreed(expression::on_tags(&text, scope).map(|(_, holds)| holds))
 }

@@ -130,3 +130,43 @@ fn platforms_are_known_before_the_run() {
         "14:22: `platforms` is the expression `${{ vars.PLATFORMS }}`",
     )]);
 }
+
+#[test]
+fn the_branches_of_the_old_workflow_are_those_of_the_new() {
+    let files = written("branches: [main]", "branches: [develop, 'release/**', '!x']");
+    assert!(files.contains("branches: [develop, \"release/**\", \"!x\"]\n"), "{files}");
+    assert!(files.contains("On develop it writes"), "{files}");
+    notes(&[("    branches: [main]\n", "", "1:1: it names no branch, so ci-<service>.yml runs on `main`")]);
+    let pushes = "push: ${{ github.ref != 'refs/heads/main' }}";
+    let refused = migrated("branches: [main]", "branches: [main, develop]").refused;
+    assert_eq!(refused, [""; 0]);
+    refuses(&[(
+        "push: ${{ github.ref_type == 'tag' }}",
+        "push: ${{ github.ref == 'refs/heads/main' || github.ref_type == 'tag' }}",
+        "12:17: `api` pushes for `push` of a branch too",
+    )]);
+    assert_eq!(migrated("push: ${{ github.ref_type == 'tag' }}", pushes).refused, [""; 0]);
+}
+
+#[test]
+fn a_condition_is_tried_with_the_tags_that_start_the_workflow() {
+    let when = |condition: &str| format!("  api:\n    if: {condition}\n");
+    for condition in ["startsWith(github.ref, 'refs/tags/v')", "github.ref_type == 'tag'"] {
+        assert_eq!(migrated("  api:\n", &when(condition)).refused, [""; 0], "{condition}");
+    }
+    for condition in [
+        "startsWith(github.ref, 'refs/tags/v1')",
+        "startsWith(github.ref, 'refs/tags/v12.5')",
+        "contains(github.ref_name, '-beta')",
+        "github.ref != 'refs/tags/v7.8.9'",
+        "false || !endsWith(github.ref_name, '-rc')",
+    ] {
+        refuses(&[("  api:\n", &when(condition), "7:5: whether `api` runs is known only when the workflow runs")]);
+    }
+    let release = "tags: [release-*, app/v*]\n    branches: [main]\njobs:\n  api:\n    if: github.ref_name != 'x' && ";
+    let old = "tags: [\"v*\"]\n    branches: [main]\njobs:\n  api:\n";
+    let refused = migrated(old, &format!("{release}startsWith(github.ref, 'refs/tags/release-')\n")).refused;
+    assert_eq!(refused, ["7:5: whether `api` runs is known only when the workflow runs"]);
+    let both = "(startsWith(github.ref, 'refs/tags/release-') || startsWith(github.ref_name, 'app/v'))";
+    assert_eq!(migrated(old, &format!("{release}{both}\n")).refused, [""; 0]);
+}

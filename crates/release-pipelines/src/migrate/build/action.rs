@@ -86,7 +86,7 @@ impl Reader<'_, '_> {
             }
         }
         let (at, list) = step.at_path(&["with", "tags"]).map_or((step.at, None), |tags| (tags.at, Some(tags)));
-        match image::metadata(&images, &tags, &flavor) {
+        match image::metadata(&self.scope, &images, &tags, &flavor) {
             Ok(references) => {
                 let mut set =
                     |name: &str, value: String| self.scope.outputs.insert(format!("steps.{id}.outputs.{name}"), value);
