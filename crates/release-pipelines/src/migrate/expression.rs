@@ -172,16 +172,29 @@ pub(super) fn template(text: &str) -> Result<String, String> {
     Ok(names.iter().fold(text.to_owned(), |text, (mark, name)| text.replace(*mark, name)))
 }
 
-/// GitHub, "Context availability": `jobs.<job_id>.with.<with_id>`, without what these files have no use for.
-const KNOWN: [&str; 3] = ["github", "inputs", "vars"];
-
-/// The text as an input of a called workflow, where no step has run yet; `Err` with what is not known there.
+/// The text as an input of a called workflow, where no step has run yet (GitHub, "Context availability":
+/// `jobs.<job_id>.with.<with_id>`); `Err` with what is not known there.
 pub(super) fn input(text: &str) -> Result<String, String> {
+    with(text, &["github", "inputs", "vars"], "inputs.tag || github.ref_name")
+}
+
+/// The text as a secret of a called workflow (`jobs.<job_id>.secrets.<secrets_id>`).
+pub(super) fn secret(text: &str) -> Result<String, String> {
+    with(text, &["github", "inputs", "vars", "secrets"], "inputs.tag || github.ref_name")
+}
+
+/// The text as an input of release-notes.yml, which the end of a build starts too: the tag is that build's then, and the
+/// rest of `github` says what the default branch is.
+pub(super) fn notes(text: &str) -> Result<String, String> {
+    with(text, &["vars"], "inputs.tag || github.event.workflow_run.head_branch || github.ref_name")
+}
+
+fn with(text: &str, known: &[&str], tag: &str) -> Result<String, String> {
     if text.contains(VERSION) {
         return Err("the version without its `v`, which no expression can make of the tag".into());
     }
     let names = [
-        (TAG, "inputs.tag || github.ref_name"),
+        (TAG, tag),
         (REPOSITORY, "github.repository"),
         (OWNER, "github.repository_owner"),
         (REPO, "github.event.repository.name"),
@@ -193,13 +206,20 @@ pub(super) fn input(text: &str) -> Result<String, String> {
         for (context, origin) in parsed.contexts() {
             let head = origin.raw.split(['.', '[']).next().unwrap_or_default().to_ascii_lowercase();
             let other_input = head == "inputs" && !context.matches("inputs.tag");
-            if !KNOWN.contains(&head.as_str()) || other_input {
+            if !known.contains(&head.as_str()) || other_input {
                 return Err(format!("`{}`", origin.raw));
             }
         }
         rest = &after[expression.len()..];
     }
     Ok(names.iter().fold(text.to_owned(), |text, (mark, name)| text.replace(*mark, &format!("${{{{ {name} }}}}"))))
+}
+
+/// The expression that a text is, with nothing before or after it.
+pub(super) fn only(text: &str) -> Option<&str> {
+    let rest = text.trim().strip_prefix("${{")?;
+    let length = end(rest)?;
+    (rest.len() == length + 2).then(|| rest[..length].trim())
 }
 
 /// Whether a condition holds for the push of a tag: `None` when that cannot be told. `event`, `reference` and

@@ -254,14 +254,17 @@ impl Made<'_> {
         if filled.trim().is_empty() {
             return;
         }
-        let from_changelog = filled.trim().strip_prefix("${{ steps.").and_then(|rest| rest.split('.').next());
-        if from_changelog.is_some_and(|id| scope.env.contains_key(&format!("changelog of {id}")))
-            && filled.trim().ends_with("}}")
-        {
+        // Nothing but one output of the step: a dot, and one word.
+        let output = expression::only(filled).and_then(|text| text.strip_prefix("steps."));
+        let from_changelog = output.and_then(|output| output.split_once(".outputs."));
+        if from_changelog.is_some_and(|(id, name)| {
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            name.chars().all(word) && scope.env.contains_key(&format!("changelog of {id}"))
+        }) {
             self.release.changelog = true;
             return;
         }
-        match expression::input(filled) {
+        match expression::notes(filled) {
             Ok(text) if text.contains('\n') => self.set("notes", &format!("{}\n", text.trim())),
             Ok(text) => self.set("notes", text.trim()),
             Err(_) => self.unknown(at, "text of the release", filled),

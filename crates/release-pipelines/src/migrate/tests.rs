@@ -170,3 +170,69 @@ fn a_condition_is_tried_with_the_tags_that_start_the_workflow() {
     let both = "(startsWith(github.ref, 'refs/tags/release-') || startsWith(github.ref_name, 'app/v'))";
     assert_eq!(migrated(old, &format!("{release}{both}\n")).refused, [""; 0]);
 }
+
+#[test]
+fn the_text_of_a_release_is_true_when_a_build_starts_it() {
+    let body = |text: &str| format!("        with:\n          body: {text}\n");
+    let old = "        with:\n          generate_release_notes: true\n";
+    let files = written(old, &body("Release ${{ github.ref_name }} of ${{ github.repository }}"));
+    assert!(
+        files.contains(
+            "notes: Release ${{ inputs.tag || github.event.workflow_run.head_branch || github.ref_name }} of ${{ github.repository }}\n"
+        ),
+        "{files}"
+    );
+    refuses(&[(
+        old,
+        &body("${{ github.sha }}"),
+        "20:17: the text of the release `${{ github.sha }}` is known only when the workflow runs",
+    )]);
+}
+
+#[test]
+fn a_text_between_two_expressions_is_not_taken_for_the_changelog() {
+    let steps = |body: &str| {
+        RELEASE.replace("generate_release_notes: true", &format!("body: {body}"))
+            + "      - {id: x, uses: metcalfc/changelog-generator@v4}\n"
+    };
+    let order = |body: &str| {
+        let all = steps(body);
+        let (release, log) = all.split_at(all.rfind("      - {").unwrap());
+        format!("{log}{release}")
+    };
+    assert!(!written(RELEASE, &order("${{ steps.x.outputs.changelog }}")).contains("notes:"));
+    for body in ["${{ steps.x.outputs.changelog }} and ${{ vars.X }}", "${{ steps.x.outputs.a || vars.X }}"] {
+        let expected = format!("21:17: the text of the release `{body}` is known only when the workflow runs");
+        refuses(&[(RELEASE, &order(body), &expected)]);
+    }
+}
+
+#[test]
+fn what_signs_in_or_is_secret_is_known_to_a_called_workflow() {
+    let login = |user: &str, password: &str| {
+        let with = format!("{{registry: ghcr.io, username: '{user}', password: '{password}'}}");
+        format!("      - uses: docker/login-action@v4\n        with: {with}\n{BUILD}")
+    };
+    let files = written(BUILD, &login("${{ github.repository_owner }}", "${{ secrets.PAT }}"));
+    assert!(files.contains("registry-auth: |\nghcr.io ${{ github.repository_owner }} ${{ secrets.PAT }}\n"), "{files}");
+    let secrets = |line: &str| format!("{BUILD}          secrets: {line}\n");
+    let files = written(BUILD, &secrets("REL=${{ github.ref_name }}"));
+    assert!(files.contains("build-secrets: REL=${{ inputs.tag || github.ref_name }}\n"), "{files}");
+    let known = "known only when the workflow runs";
+    refuses(&[
+        (
+            BUILD,
+            &login("${{ env.USER }}", "${{ secrets.PAT }}"),
+            &format!("10:15: how it signs in to `ghcr.io` is {known}"),
+        ),
+        (BUILD, &login("me", "${{ secrets.A || env.B }}"), &format!("10:15: how it signs in to `ghcr.io` is {known}")),
+        (BUILD, &secrets("T=${{ steps.x.outputs.y }}"), "14:20: `secrets` holds `steps.x.outputs.y`"),
+        (BUILD, &secrets("'\"T=x'"), "14:20: a line of `secrets` is more than `id=value`"),
+        (
+            BUILD,
+            &format!("{BUILD}          no-cache: ${{{{ vars.X }}}}\n"),
+            "14:11: `no-cache` of docker/build-push-action has no place",
+        ),
+        (BUILD, &format!("{BUILD}          add-hosts: a:${{{{ env.X }}}}\n"), "14:22: `add-hosts` holds `env.X`"),
+    ]);
+}

@@ -151,17 +151,18 @@ impl Reader<'_, '_> {
                     let mode = filled.strip_prefix("mode=").unwrap_or(&filled);
                     self.pass_release(&mut build, "provenance", value, if mode == "true" { "max" } else { mode });
                 }
-                "secrets" => build.secrets = Some(filled),
+                "secrets" => self.secrets(&mut build, value, &filled),
                 "cache-from" | "cache-to" => cache(key, self.remarks),
                 "load" | "no-cache" | "pull" if filled == "false" => {}
-                "no-cache" | "pull" => arguments.push(format!("--{}", key.text)),
+                "no-cache" | "pull" if filled == "true" => arguments.push(format!("--{}", key.text)),
                 "add-hosts" | "shm-size" | "ulimit" | "network" | "cgroup-parent" | "allow" | "no-cache-filters" => {
                     let flag = match key.text.as_str() {
                         "add-hosts" => "add-host",
                         "no-cache-filters" => "no-cache-filter",
                         same => same,
                     };
-                    for value in filled.split(['\n', ',']).map(str::trim).filter(|value| !value.is_empty()) {
+                    let lines = self.value(&key.text, value, &filled).unwrap_or_default();
+                    for value in lines.split(['\n', ',']).map(str::trim).filter(|value| !value.is_empty()) {
                         arguments.push(format!("--{flag}={value}"));
                     }
                 }

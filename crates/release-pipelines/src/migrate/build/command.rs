@@ -117,7 +117,10 @@ impl Reader<'_, '_> {
                 "--annotation" => lists.entry("annotations").or_default().push(value()),
                 "--push" => build.pushed = true,
                 "--pull" | "--no-cache" => arguments.push(flag.to_owned()),
-                "--network" | "--add-host" | "--ulimit" | "--shm-size" => arguments.push(format!("{flag}={}", value())),
+                "--network" | "--add-host" | "--ulimit" | "--shm-size" => {
+                    let value = self.value(flag, &Node { at, value: Value::Null }, &value()).unwrap_or_default();
+                    arguments.push(format!("{flag}={value}"));
+                }
                 "--progress" | "--builder" => drop(value()),
                 "--cache-from" | "--cache-to" => {
                     let key = Text { at, text: flag.trim_start_matches('-').to_owned() };

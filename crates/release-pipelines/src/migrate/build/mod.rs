@@ -241,20 +241,41 @@ impl Reader<'_, '_> {
         if host == "ghcr.io" && own.contains(&password) {
             return; // release-actions signs in there by itself
         }
-        let known =
-            |text: &str| !text.contains("${{ env.") && !text.contains("${{ steps.") && !text.contains("${{ needs.");
-        if password.is_empty()
-            || user.is_empty()
-            || user.contains(' ') && !user.contains("${{")
-            || !known(user)
-            || !known(password)
-        {
+        let known = |text: &str| expression::secret(text).ok().filter(|text| !text.trim().is_empty());
+        let (Some(host), Some(user), Some(password)) = (known(host), known(user), known(password)) else {
             let help = "sign in by a user name and a secret; roles of a cloud are not supported";
             self.remarks.refuse(at, format!("how it signs in to `{host}` is known only when the workflow runs"), help);
             return;
+        };
+        if user.contains(' ') && !user.contains("${{") {
+            self.remarks.refuse(
+                at,
+                format!("the user name `{user}` has a space"),
+                "a line of `registry-auth` has three words",
+            );
+            return;
         }
-        let user = expression::template(user).unwrap_or_else(|_| user.to_owned());
-        self.logins.insert(host.to_owned(), (at, format!("{host} {user} {password}")));
+        let line = format!("{host} {user} {password}");
+        self.logins.insert(host, (at, line));
+    }
+
+    /// Secrets of the build, line by line.
+    fn secrets(&mut self, build: &mut Build, node: &Node, filled: &str) {
+        let mut lines = Vec::new();
+        for (index, line) in filled.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let word = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+            let help = "write lines of `id=value` with secrets and variables";
+            match (line.split_once('=').filter(|(id, _)| word(id.trim())), expression::secret(line)) {
+                (Some(_), Ok(line)) => lines.push(line.trim().to_owned()),
+                (None, _) => self.remarks.refuse(node.line(index), "a line of `secrets` is more than `id=value`", help),
+                (_, Err(what)) => self.remarks.refuse(node.line(index), format!("`secrets` holds {what}"), help),
+            }
+        }
+        build.secrets = match lines.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            more => Some(more.join("\n") + "\n"),
+        };
     }
 
     /// An input that means the same in a release file.
@@ -354,8 +375,7 @@ impl Reader<'_, '_> {
         if let Some(extra) = names.extra() {
             service.release_inputs.push(Input::new("extra-tags", extra));
         }
-        if let Some(secrets) = build.secrets.filter(|secrets| !secrets.trim().is_empty()) {
-            let secrets = if secrets.contains('\n') { format!("{}\n", secrets.trim()) } else { secrets };
+        if let Some(secrets) = build.secrets {
             service.ci_inputs.push(Input::new("secrets", secrets.clone()));
             service.secrets.push(Input::new("build-secrets", secrets));
         }
