@@ -144,10 +144,13 @@ pub(super) fn metadata(
 ) -> Result<Vec<String>, String> {
     let (mut latest, mut prefix, mut suffix) = ("auto", "", "");
     for line in flavor {
-        match line.split_once('=') {
-            Some(("latest", value)) => latest = value.trim(),
-            Some(("prefix", value)) => prefix = value.trim(),
-            Some(("suffix", value)) => suffix = value.trim(),
+        if line.contains(',') && !line.ends_with(",onlatest=false") {
+            return Err(format!("`{line}` of `flavor`"));
+        }
+        match attributes(line).as_slice() {
+            [("latest", value)] => latest = value.trim(),
+            [("prefix", value)] | [("prefix", value), ("onlatest", "false")] => prefix = value.trim(),
+            [("suffix", value)] | [("suffix", value), ("onlatest", "false")] => suffix = value.trim(),
             _ => return Err(format!("`{line}` of `flavor`")),
         }
     }
@@ -259,6 +262,9 @@ mod tests {
         ] {
             assert!(read(tags, "").is_err(), "{tags}");
         }
-        assert!(read("", "onlatest=true").is_err());
+        for flavor in ["onlatest=true", "suffix=-x,onlatest=true", "prefix=x-,latest=true", "suffix"] {
+            assert!(read("", flavor).is_err(), "{flavor}");
+        }
+        assert_eq!(read("", "suffix=-x,onlatest=false").unwrap(), ["i:{tag}-x", "i:latest"]);
     }
 }
