@@ -131,12 +131,17 @@ impl Pipelines {
         let own = format!("{WORKFLOWS}/ci-{}.yml", service.slug());
         let mut paths = service.paths.clone();
         paths.push(own);
-        let inputs = service.inputs.iter().chain(&service.ci_inputs);
+        let inputs = service.inputs.iter().chain(&service.ci_inputs).cloned().map(|mut input| {
+            // Nobody starts it for a tag.
+            input.value = input.value.replace("inputs.tag || github.ref_name", "github.ref_name");
+            input
+        });
+        let inputs = inputs.collect::<Vec<_>>();
         let service = context! {
             name => scalar(&service.name, 10),
             slug => service.slug(),
             dockerfile => scalar(&service.dockerfile, 10),
-            inputs => written(inputs, 10),
+            inputs => written(&inputs, 10),
             runner => if service.runner.is_empty() { "ubuntu-24.04".to_owned() } else { scalar(&service.runner, 4) },
             paths => paths,
         };

@@ -236,3 +236,17 @@ fn what_signs_in_or_is_secret_is_known_to_a_called_workflow() {
         (BUILD, &format!("{BUILD}          add-hosts: a:${{{{ env.X }}}}\n"), "14:22: `add-hosts` holds `env.X`"),
     ]);
 }
+
+#[test]
+fn a_build_argument_without_a_value_gets_that_of_the_environment() {
+    let arguments = |lines: &str| format!("{BUILD}          build-args: |\n            A=1\n            {lines}\n");
+    let step = arguments("REF") + "        env: {REF: \"${{ github.ref_name }}\"}\n";
+    let files = written(BUILD, &step);
+    assert!(files.contains("build-args: |\nA=1\nREF=${{ inputs.tag || github.ref_name }}\n"), "{files}");
+    assert!(files.contains("build-args: |\nA=1\nREF=${{ github.ref_name }}\npush: false\n"), "{files}");
+    let script = "      - run: docker build --build-arg TOKEN --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n";
+    refuses(&[
+        (BUILD, &arguments("NAME"), "16:13: `NAME` in `build-args` takes its value from the environment"),
+        (BUILD, script, "10:14: `TOKEN` in `build-args` takes its value from the environment"),
+    ]);
+}

@@ -142,7 +142,7 @@ impl Reader<'_, '_> {
                     let list = list.collect::<Vec<_>>().join(",");
                     self.pass(&mut build, "platforms", value, &list);
                 }
-                "build-args" => self.pass(&mut build, "build-args", value, &filled),
+                "build-args" => self.build_args(&mut build, value, &filled),
                 "build-contexts" => self.pass(&mut build, "build-contexts", value, &filled),
                 "labels" => self.labels(&mut build, "labels", value, &filled),
                 "annotations" => self.labels(&mut build, "annotations", value, &filled),

@@ -144,10 +144,10 @@ impl Reader<'_, '_> {
             let separator = if name == "platforms" { "," } else { "\n" };
             let node = Node { at, value: Value::Null };
             let values = values.join(separator);
-            if ["labels", "annotations"].contains(&name) {
-                self.labels(&mut build, name, &node, &values);
-            } else {
-                self.pass(&mut build, name, &node, &values);
+            match name {
+                "labels" | "annotations" => self.labels(&mut build, name, &node, &values),
+                "build-args" => self.build_args(&mut build, &node, &values),
+                _ => self.pass(&mut build, name, &node, &values),
             }
         }
         if build.pushed {

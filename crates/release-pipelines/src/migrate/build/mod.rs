@@ -285,6 +285,24 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Build arguments. One without a value takes it from `env:`, which a called workflow does not get.
+    fn build_args(&mut self, build: &mut Build, node: &Node, filled: &str) {
+        let mut lines = Vec::new();
+        for (index, line) in filled.lines().enumerate() {
+            let name = line.trim();
+            let value = self.scope.env.get(name).filter(|value| !value.contains('\n'));
+            match value.filter(|_| !name.is_empty() && !name.contains('=')) {
+                Some(value) => lines.push(format!("{name}={value}")),
+                None if name.is_empty() || name.contains('=') => lines.push(line.to_owned()),
+                None => {
+                    let message = format!("`{name}` in `build-args` takes its value from the environment");
+                    self.remarks.refuse(node.line(index), message, "a called workflow has none: write `NAME=value`");
+                }
+            }
+        }
+        self.pass(build, "build-args", node, &lines.join("\n"));
+    }
+
     /// Labels or annotations, without those that release-actions sets.
     fn labels(&mut self, build: &mut Build, name: &'static str, node: &Node, filled: &str) {
         let outputs = format!(".outputs.{name}");
