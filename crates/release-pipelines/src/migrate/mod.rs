@@ -2,6 +2,7 @@
 //! files is refused where it stands, and nothing is written then.
 
 mod build;
+mod changelog;
 mod expression;
 mod image;
 mod matrix;
@@ -238,8 +239,7 @@ fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
         }
     }
     if !plain {
-        let help =
-            "move it to a workflow of its own first, on the tag or on `release: published`; checks belong to branches";
+        let help = "move it to a workflow of its own first, on the tag or on `workflow_run` of release-notes; checks belong to branches";
         remarks.refuse(id.at, format!("the job `{}` neither builds an image nor makes the release", id.text), help);
         return;
     }

@@ -1,9 +1,9 @@
 //! The job or step that makes the GitHub release, as inputs of wait-and-release.
 
-use super::action as action_name;
 use super::build::{checkout, environment, output, permissions, with};
 use super::expression::{self, Scope};
 use super::remark::Remarks;
+use super::{action as action_name, changelog};
 use super::{shell, step_runs};
 use crate::pipeline::Input;
 use crate::yaml::{Node, Position, Text};
@@ -66,7 +66,7 @@ pub(super) fn read(scope: &Scope, id: &Text, job: &Node, release: &mut Option<Re
             }
             "if" if step_runs(&scope, value) == Some(true) => {}
             other => {
-                let help = "move what it is for to a workflow of its own, on `release: published`";
+                let help = AFTER;
                 remarks.refuse(key.at, format!("`{other}` of `{}` has no place in release-notes.yml", id.text), help);
             }
         }
@@ -96,12 +96,14 @@ pub(super) fn read(scope: &Scope, id: &Text, job: &Node, release: &mut Option<Re
             let id = step.get("id").and_then(Node::text).unwrap_or_default();
             scope.env.insert(format!("changelog of {id}"), id);
         } else {
-            let help = "move it to a workflow of its own, on `release: published`";
+            let help = AFTER;
             remarks.refuse(at, format!("{name} has no place in release-notes.yml"), help);
         }
     }
 }
 
+/// Not `release: published`: what the token of a workflow publishes starts no other (GitHub, "Triggering a workflow").
+const AFTER: &str = "move what it is for to a workflow of its own, on `workflow_run` of release-notes";
 const GENERATED: &str =
     "the release holds GitHub's generated notes, or a section of a Keep-a-Changelog file (`changelog`)";
 
@@ -111,6 +113,9 @@ fn script(step: &Node, run: &Node, scope: &mut Scope, release: &mut Option<Relea
     if !text.contains("gh release")
         && (text.contains("git log") || text.contains("git-cliff") || text.contains("git shortlog"))
     {
+        for (at, command) in changelog::others(run) {
+            remarks.refuse(at, format!("`{command}` stands in a script that writes a changelog"), AFTER);
+        }
         remarks.note(run.at, "this changelog is left out", GENERATED);
         scope.env.insert(format!("changelog of {id}"), id);
         return;
@@ -126,7 +131,7 @@ fn script(step: &Node, run: &Node, scope: &mut Scope, release: &mut Option<Relea
                     ["gh", "release", "create", rest @ ..] => command(shell.at, rest, release, remarks),
                     other => {
                         let name = other.iter().take(3).copied().collect::<Vec<_>>().join(" ");
-                        let help = "move it to a workflow of its own, on `release: published`";
+                        let help = AFTER;
                         remarks.refuse(shell.at, format!("`{name}` has no place in release-notes.yml"), help);
                     }
                 }
@@ -164,7 +169,7 @@ pub(super) fn action(name: &str, step: &Node, scope: &Scope, release: &mut Optio
             | "artifactErrorsFailBuild"
             | "removeArtifacts" => {}
             "files" | "artifacts" | "artifact" => {
-                let help = "attach files in a workflow of your own, on `release: published`";
+                let help = "attach files in a workflow of your own, on `workflow_run` of release-notes";
                 made.remarks.refuse(key.at, format!("`{}` of {name} has no place", key.text), help);
             }
             other => made.remarks.refuse(key.at, format!("`{other}` of {name} has no place"), "take it away"),
@@ -202,7 +207,7 @@ pub(super) fn command(at: Position, words: &[&str], release: &mut Option<Release
                 made.tag(at, tag);
             }
             file => {
-                let help = "attach files in a workflow of your own, on `release: published`";
+                let help = "attach files in a workflow of your own, on `workflow_run` of release-notes";
                 made.remarks.refuse(at, format!("the file `{file}` of `gh release create` has no place"), help);
             }
         }

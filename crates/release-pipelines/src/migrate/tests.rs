@@ -250,3 +250,10 @@ fn a_build_argument_without_a_value_gets_that_of_the_environment() {
         (BUILD, script, "10:14: `TOKEN` in `build-args` takes its value from the environment"),
     ]);
 }
+
+#[test]
+fn a_changelog_that_does_more_is_refused() {
+    let script = |more: &str| format!("      - run: |\n          git log > notes.md\n          {more}\n{RELEASE}");
+    notes(&[(RELEASE, &script("echo x"), "19:11: this changelog is left out")]);
+    refuses(&[(RELEASE, &script("curl x"), "20:11: `curl x` stands in a script that writes a changelog")]);
+}
