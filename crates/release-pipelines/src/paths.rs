@@ -48,6 +48,22 @@ pub(crate) fn paths(repository: &Repository, dockerfile: &str, context: &str) ->
     kept
 }
 
+/// The images that a Dockerfile builds on or copies from, as far as it names them.
+pub(crate) fn bases(repository: &Repository, dockerfile: &str) -> Vec<String> {
+    let text = repository.read(dockerfile).ok().flatten().unwrap_or_default();
+    let parsed = parse_dockerfile::parse(&text);
+    let instructions = parsed.iter().flat_map(|parsed| &parsed.instructions);
+    let named = instructions.filter_map(|instruction| {
+        if let Instruction::From(from) = instruction {
+            return Some(from.image.value.to_string());
+        }
+        let Instruction::Copy(copy) = instruction else { return None };
+        let from = copy.options.iter().find(|flag| flag.name.value == "from")?;
+        Some(from.value.as_ref()?.value.to_string())
+    });
+    named.collect()
+}
+
 /// What an instruction takes from the context.
 fn sources(instruction: &Instruction<'_>) -> Vec<String> {
     let value = |flag: &Flag<'_>, name: &str| {

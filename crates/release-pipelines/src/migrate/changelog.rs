@@ -54,7 +54,7 @@ pub(super) fn others(run: &Node) -> Vec<(Position, String)> {
         line += usize::from(c == '\n');
         let inner = |by| Open { by, line, ..Open::default() };
         match (open.quote, c) {
-            (Some('\''), '\'') => open.quote = None,
+            (Some('\''), '\'') | (Some('"'), '"') => open.quote = None,
             (Some('\''), _) => open.text.push(quoted(c)),
             (_, '\\') => {
                 line += usize::from(chars.next() == Some('\n'));
@@ -68,7 +68,6 @@ pub(super) fn others(run: &Node) -> Vec<(Position, String)> {
                 open.text.push('$');
                 outer.push(std::mem::replace(&mut open, inner('(')));
             }
-            (Some('"'), '"') => open.quote = None,
             (Some(_), _) => open.text.push(quoted(c)),
             (None, '"' | '\'') => {
                 open.quote = Some(c);

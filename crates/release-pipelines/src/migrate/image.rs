@@ -72,7 +72,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Docker Hub's names may leave out its host (distribution/reference: a first part without `.`, `:` or `localhost`).
-fn with_host(reference: &str) -> String {
+pub(super) fn with_host(reference: &str) -> String {
     match reference.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" || host.contains("${{") => {
             reference.to_owned()
@@ -88,11 +88,6 @@ impl Names {
     pub(super) fn own(&self) -> Option<&str> {
         let suffix = self.tag.rsplit_once('}').and_then(|(_, rest)| rest.strip_prefix('-'));
         suffix.or_else(|| self.repository.rsplit('/').next().filter(|last| !last.contains('{')))
-    }
-
-    /// The registry.
-    pub(super) fn host(&self) -> &str {
-        self.repository.split('/').next().unwrap_or_default()
     }
 
     /// The `image` input for a service; `None` when it is the default.

@@ -68,7 +68,8 @@ fn read(repository: &Repository, workflow: &Workflow, remarks: &mut Remarks) -> 
     build::environment(&workflow.root, &mut scope);
     for (key, value) in workflow.root.entries() {
         match key.text.as_str() {
-            "name" | "run-name" | "on" | "jobs" | "env" | "defaults" => {}
+            "name" | "run-name" | "on" | "jobs" | "env" => {}
+            "defaults" => build::defaults(value, remarks),
             "permissions" => build::permissions(value, remarks),
             "concurrency" => {
                 remarks.note(key.at, "`concurrency` changes", "one run for each service and tag goes at a time");
@@ -110,6 +111,11 @@ fn read(repository: &Repository, workflow: &Workflow, remarks: &mut Remarks) -> 
         return None;
     }
     distinct(&found, remarks);
+    if release.is_none() {
+        let at = workflow.root.entry("jobs").map_or(Position::START, |(key, _)| key.at);
+        let help = "release-notes.yml makes a GitHub release for each tag, with notes by GitHub; `draft: true` keeps it hidden";
+        remarks.note(at, "it makes no release, and the new files do", help);
+    }
     let mut inputs = release.map(Release::inputs).unwrap_or_default();
     let logins = found.iter().flat_map(|found| found.logins.clone()).collect::<BTreeSet<_>>();
     if !logins.is_empty() {
@@ -242,6 +248,31 @@ fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
         let help = "move it to a workflow of its own first, on the tag or on `workflow_run` of release-notes; checks belong to branches";
         remarks.refuse(id.at, format!("the job `{}` neither builds an image nor makes the release", id.text), help);
         return;
+    }
+    // It is left out, and nothing may go with it.
+    for (key, value) in job.entries() {
+        match key.text.as_str() {
+            "name" | "needs" | "runs-on" | "timeout-minutes" | "steps" | "outputs" | "env" => {}
+            "permissions" => build::permissions(value, remarks),
+            "defaults" => build::defaults(value, remarks),
+            "if" if step_runs(&own, value) == Some(true) => {}
+            other => {
+                let help = "the new files make the version of the tag, so the job goes: move what else it is for";
+                remarks.refuse(key.at, format!("`{other}` of `{}` has no place", id.text), help);
+            }
+        }
+    }
+    for step in job.get("steps").map(Node::items).unwrap_or_default() {
+        build::step_keys(step, &own, remarks);
+        if let Some((key, value)) = step.entry("if")
+            && step_runs(&own, value) != Some(true)
+        {
+            let help = "take the condition away, or the step";
+            remarks.refuse(key.at, "this step does not run for every tag", help);
+        }
+        if action(step).is_some() {
+            build::checkout(step, &own, remarks);
+        }
     }
     for (name, value) in job.get("outputs").map(Node::entries).unwrap_or_default() {
         let value = own.fill(&value.text().unwrap_or_default());

@@ -1,7 +1,7 @@
 //! The job or step that makes the GitHub release, as inputs of wait-and-release.
 
-use super::build::{checkout, environment, output, permissions, with};
-use super::expression::{self, Scope};
+use super::build::{checkout, defaults, environment, guard, output, permissions, step_keys, with};
+use super::expression::{self, REPOSITORY, Scope};
 use super::remark::Remarks;
 use super::{action as action_name, changelog};
 use super::{shell, step_runs};
@@ -55,7 +55,17 @@ pub(super) fn read(scope: &Scope, id: &Text, job: &Node, release: &mut Option<Re
     environment(job, &mut scope);
     for (key, value) in job.entries() {
         match key.text.as_str() {
-            "name" | "needs" | "steps" | "runs-on" | "timeout-minutes" | "env" | "outputs" => {}
+            "name" | "needs" | "steps" | "env" | "outputs" => {}
+            "runs-on" if value.text().is_some_and(|label| label.starts_with("ubuntu-")) => {}
+            "runs-on" => {
+                let help = "it asks registries and GitHub; write another `runs-on` where only that runner reaches them";
+                remarks.note(key.at, "release-notes.yml runs on `ubuntu-24.04`", help);
+            }
+            "timeout-minutes" => {
+                let help = "it waits for the builds: `timeout` of wait-and-release, and a little more for the job";
+                remarks.note(key.at, format!("`timeout-minutes` of `{}` is left out", id.text), help);
+            }
+            "defaults" => defaults(value, remarks),
             "permissions" => permissions(value, remarks),
             "concurrency" => {
                 remarks.note(
@@ -64,7 +74,7 @@ pub(super) fn read(scope: &Scope, id: &Text, job: &Node, release: &mut Option<Re
                     "one run for each tag goes at a time",
                 );
             }
-            "if" if step_runs(&scope, value) == Some(true) => {}
+            "if" if step_runs(&scope, value) == Some(true) => guard(key, value, &id.text, remarks),
             other => {
                 let help = AFTER;
                 remarks.refuse(key.at, format!("`{other}` of `{}` has no place in release-notes.yml", id.text), help);
@@ -81,16 +91,17 @@ pub(super) fn read(scope: &Scope, id: &Text, job: &Node, release: &mut Option<Re
                 "take the condition away",
             );
         }
+        step_keys(step, &scope, remarks);
+        let mut own = scope.clone();
+        environment(step, &mut own);
         let name = action_name(step).unwrap_or_default();
         let at = step.get("uses").map_or(step.at, |uses| uses.at);
         if let Some(run) = step.get("run") {
-            script(step, run, &mut scope, release, remarks);
+            script(step, run, &own, &mut scope, release, remarks);
         } else if name == "actions/checkout" {
             checkout(step, &scope, remarks);
         } else if is_release(&name) {
-            let mut scope = scope.clone();
-            environment(step, &mut scope);
-            action(&name, step, &scope, release, remarks);
+            action(&name, step, &own, release, remarks);
         } else if CHANGELOGS.contains(&name.as_str()) {
             remarks.note(at, format!("{name} is left out"), GENERATED);
             let id = step.get("id").and_then(Node::text).unwrap_or_default();
@@ -107,7 +118,14 @@ const AFTER: &str = "move what it is for to a workflow of its own, on `workflow_
 const GENERATED: &str =
     "the release holds GitHub's generated notes, or a section of a Keep-a-Changelog file (`changelog`)";
 
-fn script(step: &Node, run: &Node, scope: &mut Scope, release: &mut Option<Release>, remarks: &mut Remarks) {
+fn script(
+    step: &Node,
+    run: &Node,
+    own: &Scope,
+    scope: &mut Scope,
+    release: &mut Option<Release>,
+    remarks: &mut Remarks,
+) {
     let id = step.get("id").and_then(Node::text).unwrap_or_default();
     let text = run.text().unwrap_or_default();
     if !text.contains("gh release")
@@ -120,7 +138,7 @@ fn script(step: &Node, run: &Node, scope: &mut Scope, release: &mut Option<Relea
         scope.env.insert(format!("changelog of {id}"), id);
         return;
     }
-    match shell::commands(run, scope) {
+    match shell::commands(run, own) {
         Ok(commands) => {
             for shell in commands {
                 let words = shell.words.iter().map(String::as_str).collect::<Vec<_>>();
@@ -128,7 +146,7 @@ fn script(step: &Node, run: &Node, scope: &mut Scope, release: &mut Option<Relea
                     ["set" | "true" | ":", ..] => {}
                     ["echo", value] => output(scope, &id, value, shell.appends.as_deref()),
                     ["echo", ..] if shell.appends.is_none() => {}
-                    ["gh", "release", "create", rest @ ..] => command(shell.at, rest, release, remarks),
+                    ["gh", "release", "create", rest @ ..] => command(shell.at, rest, own, release, remarks),
                     other => {
                         let name = other.iter().take(3).copied().collect::<Vec<_>>().join(" ");
                         let help = AFTER;
@@ -176,11 +194,21 @@ pub(super) fn action(name: &str, step: &Node, scope: &Scope, release: &mut Optio
         }
     }
     let at = step.get("uses").map_or(step.at, |uses| uses.at);
+    let given = with(step).iter().any(|(key, _)| key.text.ends_with("token"));
+    if let Some(token) = scope.env.get("GITHUB_TOKEN").filter(|_| !given && !name.starts_with("ncipollo/")) {
+        made.token(step.at_path(&["env", "GITHUB_TOKEN"]).map_or(at, |token| token.at), token);
+    }
     one(at, made.release, release, remarks);
 }
 
 /// Reads `gh release create` and what follows it.
-pub(super) fn command(at: Position, words: &[&str], release: &mut Option<Release>, remarks: &mut Remarks) {
+pub(super) fn command(
+    at: Position,
+    words: &[&str],
+    scope: &Scope,
+    release: &mut Option<Release>,
+    remarks: &mut Remarks,
+) {
     let mut made = Made { release: Release::default(), remarks };
     let (mut words, mut tagged) = (words.iter().copied(), false);
     while let Some(word) = words.next() {
@@ -198,7 +226,7 @@ pub(super) fn command(at: Position, words: &[&str], release: &mut Option<Release
             "--prerelease" | "-p" => made.prerelease(at, glued.unwrap_or("true")),
             "--latest" => made.latest(at, glued.unwrap_or("true")),
             "--verify-tag" => {}
-            "--repo" | "-R" => drop(value()),
+            "--repo" | "-R" => made.repository(at, value()),
             flag if flag.starts_with('-') => {
                 made.remarks.refuse(at, format!("`{flag}` of `gh release create` has no place"), "take it away");
             }
@@ -211,6 +239,13 @@ pub(super) fn command(at: Position, words: &[&str], release: &mut Option<Release
                 made.remarks.refuse(at, format!("the file `{file}` of `gh release create` has no place"), help);
             }
         }
+    }
+    if let Some(repository) = scope.env.get("GH_REPO") {
+        made.repository(at, repository);
+    }
+    // gh, "gh help environment": in order of precedence.
+    if let Some(token) = scope.env.get("GH_TOKEN").or_else(|| scope.env.get("GITHUB_TOKEN")) {
+        made.token(at, token);
     }
     one(at, made.release, release, remarks);
 }
@@ -244,6 +279,13 @@ impl Made<'_> {
     fn tag(&mut self, at: Position, filled: &str) {
         if !matches!(expression::template(filled).as_deref(), Ok("{tag}" | "refs/tags/{tag}" | "v{version}")) {
             self.unknown(at, "tag of the release", filled);
+        }
+    }
+
+    fn repository(&mut self, at: Position, filled: &str) {
+        if filled != REPOSITORY.to_string() {
+            let message = format!("it makes a release in another repository, `{}`", filled.trim());
+            self.remarks.refuse(at, message, AFTER);
         }
     }
 
@@ -318,7 +360,7 @@ impl Made<'_> {
         if ["${{ secrets.GITHUB_TOKEN }}", "${{ github.token }}"].contains(&filled.trim()) {
             return;
         }
-        match filled.trim().strip_prefix("${{ secrets.") {
+        match expression::only(filled).filter(|_| expression::secret(filled).is_ok()) {
             Some(_) => self.set("token", filled.trim()),
             None => self.unknown(at, "token", "…"),
         }

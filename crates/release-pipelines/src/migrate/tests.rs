@@ -65,7 +65,7 @@ fn migrated(old: &str, new: &str) -> Outcome {
 fn written(old: &str, new: &str) -> String {
     let outcome = migrated(old, new);
     assert_eq!(outcome.refused, [""; 0], "{new}");
-    outcome.files.unwrap().lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
+    outcome.files.unwrap().lines().map(|line| line.trim_start().to_owned() + "\n").collect()
 }
 
 /// (what is replaced, by what, the only refusal)
@@ -256,4 +256,125 @@ fn a_changelog_that_does_more_is_refused() {
     let script = |more: &str| format!("      - run: |\n          git log > notes.md\n          {more}\n{RELEASE}");
     notes(&[(RELEASE, &script("echo x"), "19:11: this changelog is left out")]);
     refuses(&[(RELEASE, &script("curl x"), "20:11: `curl x` stands in a script that writes a changelog")]);
+}
+
+/// A job before the build that prints the version.
+const VERSION: &str = "  version:
+    runs-on: ubuntu-24.04
+    steps:
+      - id: v
+        run: echo \"version=${GITHUB_REF_NAME#v}\" >> $GITHUB_OUTPUT
+  release:
+";
+
+#[test]
+fn a_job_that_does_more_than_to_work_out_the_version_is_refused() {
+    assert_eq!(migrated("  release:\n", VERSION).refused, [""; 0]);
+    let job = |line: &str| VERSION.replace("  version:\n", &format!("  version:\n    {line}\n"));
+    let step = |line: &str| VERSION.replace("      - id: v\n", &format!("      - id: v\n        {line}\n"));
+    refuses(&[
+        ("  release:\n", &job("environment: production"), "15:5: `environment` of `version` has no place"),
+        ("  release:\n", &job("if: vars.X"), "15:5: `if` of `version` has no place"),
+        ("  release:\n", &step("if: vars.X"), "18:9: this step does not run for every tag"),
+        (
+            "  release:\n",
+            &step("working-directory: x"),
+            "18:9: `working-directory` of a step has no place in the new files",
+        ),
+    ]);
+}
+
+#[test]
+fn defaults_that_change_what_is_built_are_refused() {
+    let job = |line: &str| format!("  api:\n    defaults: {{{line}}}\n");
+    assert_eq!(migrated("  api:\n", &job("run: {shell: bash}")).refused, [""; 0]);
+    let directory = "`working-directory` of `defaults` has no place in the new files";
+    refuses(&[
+        ("  api:\n", &job("run: {shell: bash, working-directory: app}"), &format!("7:35: {directory}")),
+        ("jobs:\n", "defaults: {run: {working-directory: app}}\njobs:\n", &format!("5:18: {directory}")),
+        ("  release:\n", "  release:\n    defaults: {run: {working-directory: app}}\n", &format!("15:22: {directory}")),
+        ("  api:\n", &job("run: {shell: pwsh}"), "7:22: `shell` of `defaults` has no place in the new files"),
+    ]);
+}
+
+#[test]
+fn the_token_of_a_release_is_kept_wherever_it_stands() {
+    let gh = |arguments: &str, env: &str| {
+        format!("      - env: {{{env}}}\n        run: gh release create \"$GITHUB_REF_NAME\" {arguments}\n")
+    };
+    let env = |text: &str| format!("{RELEASE}        env: {{{text}}}\n");
+    for (new, token) in [
+        (env("GITHUB_TOKEN: '${{ secrets.PAT }}'"), "token: ${{ secrets.PAT }}\n"),
+        (gh("", "GH_TOKEN: '${{ secrets.PAT }}', GITHUB_TOKEN: x"), "token: ${{ secrets.PAT }}\n"),
+        (
+            gh("--repo $GITHUB_REPOSITORY", "GH_TOKEN: '${{ secrets.A || secrets.B }}'"),
+            "token: ${{ secrets.A || secrets.B }}\n",
+        ),
+    ] {
+        assert!(written(RELEASE, &new).contains(token), "{new}");
+    }
+    assert!(!written(RELEASE, &env("GITHUB_TOKEN: '${{ github.token }}'")).contains("token:"));
+    let unknown = "the token `…` is known only when the workflow runs";
+    let other = "it makes a release in another repository, `acme/other`";
+    refuses(&[
+        (RELEASE, &env("GITHUB_TOKEN: '${{ steps.app.outputs.token }}'"), &format!("21:29: {unknown}")),
+        (RELEASE, &gh("", "GH_TOKEN: '${{ steps.app.outputs.token }}'"), &format!("19:14: {unknown}")),
+        (RELEASE, &gh("-R acme/other", ""), &format!("19:14: {other}")),
+        (RELEASE, &gh("", "GH_REPO: acme/other"), &format!("19:14: {other}")),
+    ]);
+}
+
+#[test]
+fn what_the_new_files_do_otherwise_is_said() {
+    let release = |line: &str| format!("  release:\n    {line}\n");
+    let step = |line: &str| format!("{BUILD}        {line}\n");
+    let (runs_on, checkout) = ("    needs: api\n    runs-on: ubuntu-24.04\n", "      - uses: actions/checkout@v7\n");
+    let history = "the checkout is of one commit, without history and tags";
+    notes(&[
+        (checkout, &format!("{checkout}        with: {{fetch-depth: 0}}\n"), &format!("10:16: {history}")),
+        (checkout, &format!("{checkout}        with: {{fetch-tags: true}}\n"), &format!("10:16: {history}")),
+        (runs_on, "    runs-on: own\n", "15:5: release-notes.yml runs on `ubuntu-24.04`"),
+        ("  release:\n", &release("timeout-minutes: 5"), "15:5: `timeout-minutes` of `release` is left out"),
+        (
+            "  release:\n",
+            &release("if: github.repository == 'acme/x'"),
+            "15:5: the guard of `release` against forks is left out",
+        ),
+        (RELEASE, &format!("{RELEASE}        timeout-minutes: 5\n"), "21:9: `timeout-minutes` of a step is left out"),
+        (BUILD, &step("timeout-minutes: 5"), "14:9: `timeout-minutes` of a step is left out"),
+        (RELEASE, "      - run: echo done\n", "5:1: it makes no release, and the new files do"),
+    ]);
+    let no = "has no place in the new files";
+    let buildx = format!("      - {{uses: docker/setup-buildx-action@v4, with: {{driver: docker}}}}\n{BUILD}");
+    refuses(&[
+        (BUILD, &step("shell: pwsh"), &format!("14:9: `shell` of a step {no}")),
+        (BUILD, &buildx, "10:54: `driver` of docker/setup-buildx-action has no place"),
+        (
+            RELEASE,
+            &format!("{RELEASE}        continue-on-error: true\n"),
+            &format!("21:9: `continue-on-error` of a step {no}"),
+        ),
+        (
+            RELEASE,
+            &format!("{RELEASE}        working-directory: x\n"),
+            &format!("21:9: `working-directory` of a step {no}"),
+        ),
+    ]);
+}
+
+/// The base image is on quay.io.
+#[test]
+fn every_login_is_kept_and_branches_get_those_that_they_pull_with() {
+    let login = |host: &str| {
+        let with = format!("{{registry: {host}, username: me, password: '${{{{ secrets.P }}}}'}}");
+        format!("      - uses: docker/login-action@v4\n        with: {with}\n")
+    };
+    let line = |host: &str| format!("{host} me ${{{{ secrets.P }}}}\n");
+    let [own, base, hub] = ["ghcr.io", "quay.io", "docker.io"].map(line);
+    let files = written(BUILD, &(login("ghcr.io") + &login("quay.io") + &login("docker.io") + BUILD));
+    let (ci, rest) = files.split_once("name: release-api\n").unwrap();
+    let (build, notes) = rest.split_once("name: release-notes\n").unwrap();
+    assert!(ci.contains(&format!("registry-auth: |\n{base}push: false\n")), "{ci}");
+    assert!(build.contains(&format!("registry-auth: |\n{hub}{own}{base}")), "{build}");
+    assert!(notes.contains(&format!("registry-auth: |\n{own}")) && !notes.contains("quay.io"), "{notes}");
 }

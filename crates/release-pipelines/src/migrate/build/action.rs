@@ -10,10 +10,20 @@ impl Reader<'_, '_> {
     pub(super) fn action(&mut self, name: &str, step: &Node, release: &mut Option<Release>) {
         let at = step.get("uses").map_or(step.at, |uses| uses.at);
         match name {
-            "actions/checkout" => checkout(step, &self.scope, self.remarks),
+            "actions/checkout" => {
+                for (key, value) in with(step) {
+                    let filled = self.scope.fill(&value.text().unwrap_or_default());
+                    if key.text == "fetch-depth" && filled != "1" || key.text == "fetch-tags" && filled != "false" {
+                        let help = "where the Dockerfile runs `git describe` or `git log`, give it the text as a build argument";
+                        self.remarks.note(key.at, "the checkout is of one commit, without history and tags", help);
+                    }
+                }
+                checkout(step, &self.scope, self.remarks);
+            }
             "docker/setup-qemu-action" | "docker/setup-buildx-action" => {
-                for (key, _) in with(step) {
-                    if !["version", "install", "platforms", "driver", "use"].contains(&key.text.as_str()) {
+                for (key, value) in with(step) {
+                    let driver = key.text == "driver" && value.text().as_deref() == Some("docker-container");
+                    if !driver && !["version", "install", "platforms", "use"].contains(&key.text.as_str()) {
                         let help = "build-image sets up emulators and a builder by itself; take the setting away";
                         self.remarks.refuse(key.at, format!("`{}` of {name} has no place", key.text), help);
                     }

@@ -53,7 +53,9 @@ impl Reader<'_, '_> {
                     ),
                 }
             }
-            ["gh", "release", "create", rest @ ..] => release::command(command.at, rest, release, self.remarks),
+            ["gh", "release", "create", rest @ ..] => {
+                release::command(command.at, rest, &self.scope, release, self.remarks);
+            }
             other => {
                 let name = other.iter().take(2).copied().collect::<Vec<_>>().join(" ");
                 let help = "move it to a workflow of its own first";

@@ -14,7 +14,7 @@ use super::matrix::{self, Row};
 use super::release::Release;
 use super::remark::Remarks;
 use super::{action, step_runs};
-use crate::paths::paths;
+use crate::paths::{bases, paths};
 use crate::pipeline::{Input, Service};
 use crate::repository::{Repository, normal};
 use crate::yaml::{Node, Position, Text};
@@ -151,8 +151,8 @@ impl Reader<'_, '_> {
         for (key, value) in job.entries() {
             let id = &self.id.text;
             match key.text.as_str() {
-                "name" | "steps" | "needs" | "strategy" | "env" | "outputs" | "runs-on" | "timeout-minutes"
-                | "defaults" => {}
+                "name" | "steps" | "needs" | "strategy" | "env" | "outputs" | "runs-on" | "timeout-minutes" => {}
+                "defaults" => defaults(value, self.remarks),
                 "permissions" => permissions(value, self.remarks),
                 "concurrency" => {
                     self.remarks.note(
@@ -162,11 +162,7 @@ impl Reader<'_, '_> {
                     );
                 }
                 "if" => match step_runs(&self.scope, value) {
-                    Some(true) if value.text().is_some_and(|text| text.contains("github.repository")) => {
-                        let help = "a fork that pushes tags builds into its own packages";
-                        self.remarks.note(key.at, format!("the guard of `{id}` against forks is left out"), help);
-                    }
-                    Some(true) => {}
+                    Some(true) => guard(key, value, id, self.remarks),
                     Some(false) => {
                         self.remarks.note(key.at, format!("`{id}` never runs for a tag"), "it is left out");
                         return false;
@@ -207,15 +203,7 @@ impl Reader<'_, '_> {
                 }
             }
         }
-        for key in ["continue-on-error", "working-directory"] {
-            if let Some((key, _)) = step.entry(key) {
-                self.remarks.refuse(
-                    key.at,
-                    format!("`{}` of a step has no place in a release file", key.text),
-                    "take it away",
-                );
-            }
-        }
+        step_keys(step, &self.scope, self.remarks);
         let outer = self.scope.env.clone();
         environment(step, &mut self.scope);
         if let Some(run) = step.get("run") {
@@ -397,13 +385,25 @@ impl Reader<'_, '_> {
             service.ci_inputs.push(Input::new("secrets", secrets.clone()));
             service.secrets.push(Input::new("build-secrets", secrets));
         }
-        let hosts = build.pushes.iter().map(|reference| reference.split('/').next().unwrap_or_default().to_owned());
-        let hosts = hosts.chain([names.host().to_owned()]).collect::<BTreeSet<_>>();
-        let logins = self.logins.iter().filter(|(host, _)| hosts.contains(*host) || *host == "docker.io");
-        let logins = logins.map(|(_, (_, line))| line.clone()).collect::<BTreeSet<_>>();
-        if !logins.is_empty() {
-            service.secrets.push(Input::new("registry-auth", lines(&logins)));
+        let host = |reference: &String| image::with_host(reference).split('/').next().unwrap_or_default().to_owned();
+        let pushed = build.pushes.iter().map(host).collect::<BTreeSet<_>>();
+        // What it builds on. The public images of Docker Hub ask for no name, and a fork's pull request has no secret.
+        let bases = bases(self.known.repository, &service.dockerfile);
+        let bases = bases.iter().filter(|base| !image::with_host(base).starts_with("docker.io/library/"));
+        let pulled = bases.map(host).collect::<BTreeSet<_>>();
+        let lines_of = |takes: &dyn Fn(&String) -> bool| {
+            let logins = self.logins.iter().filter(|(host, _)| takes(host));
+            logins.map(|(_, (_, line))| line.clone()).collect::<BTreeSet<_>>()
+        };
+        let all = lines_of(&|_| true);
+        if !all.is_empty() {
+            service.secrets.push(Input::new("registry-auth", lines(&all)));
         }
+        let ci = lines_of(&|host| pulled.contains(host) || !pushed.contains(host) && host != "docker.io");
+        if !ci.is_empty() {
+            service.ci_inputs.push(Input::new("registry-auth", lines(&ci)));
+        }
+        let logins = lines_of(&|host| pushed.contains(host));
         Some(Found { at, service, names, logins })
     }
 
@@ -490,6 +490,51 @@ impl Reader<'_, '_> {
 /// The inputs of a step.
 pub(super) fn with(step: &Node) -> &[(Text, Node)] {
     step.get("with").map(Node::entries).unwrap_or_default()
+}
+
+/// What a step may say beside what it does and when.
+pub(super) fn step_keys(step: &Node, scope: &Scope, remarks: &mut Remarks) {
+    for (key, value) in step.entries() {
+        let filled = scope.fill(&value.text().unwrap_or_default());
+        match key.text.as_str() {
+            "name" | "id" | "if" | "uses" | "with" | "run" | "env" => {}
+            "shell" if ["bash", "sh"].contains(&filled.as_str()) => {}
+            "continue-on-error" if filled == "false" => {}
+            "timeout-minutes" => {
+                remarks.note(
+                    key.at,
+                    "`timeout-minutes` of a step is left out",
+                    "what does its work has a limit of its own",
+                );
+            }
+            other => {
+                remarks.refuse(key.at, format!("`{other}` of a step has no place in the new files"), "take it away");
+            }
+        }
+    }
+}
+
+/// `defaults:` that change nothing which is read here.
+pub(super) fn defaults(node: &Node, remarks: &mut Remarks) {
+    for (key, value) in node.entries() {
+        let run = value.entries().iter().filter(|_| key.text == "run");
+        let mut others = run.filter(|(key, value)| {
+            key.text != "shell" || !value.text().is_some_and(|shell| ["bash", "sh"].contains(&shell.as_str()))
+        });
+        let other = others.next().map(|(key, _)| key).or(Some(key).filter(|key| key.text != "run"));
+        if let Some(other) = other {
+            let help = "take it away, and write the paths from the root of the repository";
+            remarks.refuse(other.at, format!("`{}` of `defaults` has no place in the new files", other.text), help);
+        }
+    }
+}
+
+/// A condition that is always true may keep forks out.
+pub(super) fn guard(key: &Text, condition: &Node, id: &str, remarks: &mut Remarks) {
+    if condition.text().is_some_and(|text| text.contains("github.repository")) {
+        let help = "a fork that pushes tags builds into its own packages";
+        remarks.note(key.at, format!("the guard of `{id}` against forks is left out"), help);
+    }
 }
 
 /// What a checkout step may say: a release file checks the tag out by itself.
