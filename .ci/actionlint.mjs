@@ -9,8 +9,8 @@ const lint = await createLinter();
 let findings = 0;
 for (const file of files) {
   for (const found of lint(readFileSync(file, "utf8"), file)) {
-    // The module is of 2022 and knows no later runner.
-    if (found.message.startsWith('label "ubuntu-24.04')) continue;
+    // The module is of 2022 and knows no later runner and no variables; `large` is the label that a shape's own runner has.
+    if (/^(label "(ubuntu-24\.04.*|large)"|undefined variable "vars")/.test(found.message)) continue;
     console.error(`${file}:${found.line}:${found.column}: ${found.message} [${found.kind}]`);
     findings += 1;
   }
