@@ -66,6 +66,7 @@ fn read(repository: &Repository, workflow: &Workflow, remarks: &mut Remarks) -> 
     let (tags, branches) = triggers(workflow, remarks);
     let mut scope = Scope { tags: tags.clone(), ..Scope::default() };
     build::environment(&workflow.root, &mut scope);
+    build::nothing_for_docker(&workflow.root, remarks);
     for (key, value) in workflow.root.entries() {
         match key.text.as_str() {
             "name" | "run-name" | "on" | "jobs" | "env" => {}

@@ -378,3 +378,17 @@ fn every_login_is_kept_and_branches_get_those_that_they_pull_with() {
     assert!(build.contains(&format!("registry-auth: |\n{hub}{own}{base}")), "{build}");
     assert!(notes.contains(&format!("registry-auth: |\n{own}")) && !notes.contains("quay.io"), "{notes}");
 }
+
+#[test]
+fn what_docker_reads_of_the_environment_is_refused() {
+    let refused =
+        |name: &str| format!("`{name}` in `env` changes how docker builds, and a called workflow gets no `env`");
+    for name in ["DOCKER_DEFAULT_PLATFORM", "BUILDX_NO_DEFAULT_ATTESTATIONS", "SOURCE_DATE_EPOCH"] {
+        let step = format!("{BUILD}        env: {{ {name}: \"1\" }}\n");
+        let outcome = migrated(BUILD, &step);
+        assert!(outcome.refused.iter().any(|remark| remark.ends_with(&refused(name))), "{:#?}", outcome.refused);
+    }
+    for name in ["DOCKER_BUILDKIT", "BUILDKIT_PROGRESS", "DOCKER_USERNAME"] {
+        assert_eq!(migrated(BUILD, &format!("{BUILD}        env: {{ {name}: \"1\" }}\n")).refused, [""; 0], "{name}");
+    }
+}

@@ -74,6 +74,7 @@ pub(super) fn read(
         },
     };
     strategy(job, remarks);
+    nothing_for_docker(job, remarks);
     let mut found = Vec::<Found>::new();
     for row in &rows {
         let mut scope = known.scope.clone();
@@ -96,6 +97,33 @@ pub(super) fn environment(node: &Node, scope: &mut Scope) {
     for (key, value) in node.get("env").map(Node::entries).unwrap_or_default() {
         let value = scope.fill(&value.text().unwrap_or_default());
         scope.env.insert(key.text.clone(), value);
+    }
+}
+
+/// What docker and buildx read of the environment by themselves (docker/cli; docker/buildx, "Environment variables"). A called
+/// workflow gets none of it. What only changes the log is no matter.
+fn read_by_docker(name: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "DOCKER_CONFIG",
+        "DOCKER_CONTENT_TRUST",
+        "DOCKER_CONTEXT",
+        "DOCKER_DEFAULT_PLATFORM",
+        "DOCKER_HOST",
+        "SOURCE_DATE_EPOCH",
+    ];
+    let is_ours = NAMES.contains(&name) || name.starts_with("BUILDX_") || name.starts_with("BUILDKIT_");
+    is_ours && name != "BUILDKIT_PROGRESS"
+}
+
+/// Refuses what docker would read of the `env` of `node`.
+pub(super) fn nothing_for_docker(node: &Node, remarks: &mut Remarks) {
+    let set = node.get("env").map(Node::entries).unwrap_or_default();
+    for (key, _) in set.iter().filter(|(key, _)| read_by_docker(&key.text)) {
+        remarks.refuse(
+            key.at,
+            format!("`{}` in `env` changes how docker builds, and a called workflow gets no `env`", key.text),
+            "delete it, or build this service in a workflow of its own by docker/build-push-action and signal with `result`",
+        );
     }
 }
 
@@ -206,6 +234,7 @@ impl Reader<'_, '_> {
         step_keys(step, &self.scope, self.remarks);
         let outer = self.scope.env.clone();
         environment(step, &mut self.scope);
+        nothing_for_docker(step, self.remarks);
         if let Some(run) = step.get("run") {
             self.script(step, run, release);
         } else if let Some(name) = action(step) {
