@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::act::Event;
 use super::shop::{Shop, TAG, root, variable};
 use crate::e2e::place::printed;
@@ -90,10 +92,13 @@ async fn this_repository_releases_itself_and_what_it_released_runs() {
     printed("git", &["init", "--quiet", "--bare", &remote]).await;
     let told = xtask(&["set-tags", "--tree", &tree, "--version", "v1.0.1", "--remote", &remote]).await;
     assert_eq!(told.lines().count(), 3, "{told}");
-    let action = printed("git", &["--git-dir", &remote, "show", "v1:wait-and-release/action.yml"]).await;
-    let digest = release.body.unwrap().split("sha256:").nth(1).map(|rest| rest[..64].to_owned()).unwrap();
-    assert!(action.contains("image: docker://ghcr.io/org/release-actions/wait-and-release@sha256:"), "{action}");
-    assert!(!digest.is_empty());
+    let images: Value = serde_json::from_slice(&release.asset("images.lock.json").unwrap().content).unwrap();
+    for action in ["build-and-signal", "wait-and-release"] {
+        let text = printed("git", &["--git-dir", &remote, "show", &format!("v1:{action}/action.yml")]).await;
+        let rendered: Value = serde_saphyr::from_str(&text).unwrap();
+        let pinned = images["images"][action]["pinned"].as_str().unwrap();
+        assert_eq!(rendered["runs"]["image"], format!("docker://{pinned}"), "{action}");
+    }
 
     // From here on `@v1` is that tree: it proves what is there, builds nothing anew, and finds nothing to do.
     shop.take_tree(Path::new(&tree)).await;
