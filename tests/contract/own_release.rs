@@ -66,6 +66,20 @@ fn a_candidate_starts_every_image_and_their_release() {
 }
 
 #[test]
+fn a_version_waits_for_the_images_that_are_verified_and_signed() {
+    let workflows = workflows();
+    let publish = &workflows["publish.yml"]["jobs"];
+    let services = publish["release"]["steps"][0]["with"]["services"].as_str().unwrap();
+    let scripts = publish["tree"]["steps"].as_array().unwrap().iter().filter_map(|step| step["run"].as_str());
+    let verifies = scripts.filter(|script| script.contains("cosign verify")).collect::<Vec<_>>();
+    let [verifies] = verifies[..] else { panic!("{verifies:?}") };
+    assert!(verifies.contains(&format!(" = \"{services}\"\n")), "{verifies}");
+    let looked = &workflows["check-published.yml"]["jobs"]["runs"]["steps"];
+    let looked = looked.as_array().unwrap().iter().find(|step| step["id"] == "look").unwrap();
+    assert_eq!(looked["with"]["services"], services);
+}
+
+#[test]
 fn every_base_image_is_pinned_by_digest() {
     let dockerfile = read("Dockerfile");
     let mut stages = BTreeSet::from(["scratch"]);
