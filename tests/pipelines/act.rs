@@ -25,8 +25,10 @@ runs:
     - shell: bash
       env: { REF: "${{ inputs.ref }}", DEPTH: "${{ inputs.fetch-depth }}" }
       run: |
+        depth=(--depth "$DEPTH")
+        if [[ $DEPTH == 0 ]]; then depth=(); fi
         git init --quiet .
-        git fetch --quiet --depth "$DEPTH" "file://$E2E_ORIGIN" "$REF"
+        git fetch --quiet "${depth[@]}" "file://$E2E_ORIGIN" "$REF"
         git checkout --quiet --force --detach FETCH_HEAD
 "#;
 /// What stands for an action that sets up what the test has set up.
@@ -43,11 +45,13 @@ pub(crate) struct Event {
 impl Event {
     /// The push of the tag.
     pub(crate) fn pushed() -> Self {
-        Self {
-            name: "push",
-            git_ref: format!("refs/tags/{TAG}"),
-            payload: json!({ "ref": format!("refs/tags/{TAG}") }),
-        }
+        Self::pushed_as(TAG)
+    }
+
+    /// The push of a tag of that name.
+    pub(super) fn pushed_as(tag: &str) -> Self {
+        let git_ref = format!("refs/tags/{tag}");
+        Self { name: "push", payload: json!({ "ref": git_ref }), git_ref }
     }
 
     /// An event that runs the default branch's copy.
@@ -85,7 +89,7 @@ impl Shop {
     pub(crate) fn run_ended(&self, file: &str, ended: &Ended, commit: &str) -> Event {
         let run = json!({
             "id": ended.run, "run_attempt": 1, "event": "push", "status": "completed",
-            "conclusion": if ended.success { "success" } else { "failure" }, "name": file, "head_branch": TAG,
+            "conclusion": if ended.success { "success" } else { "failure" }, "name": file, "head_branch": self.tag_name,
             "head_sha": commit, "created_at": self.world.now().to_string(), "path": format!(".github/workflows/{file}.yml"),
         });
         Event::woken("workflow_run", json!({ "action": "completed", "workflow_run": run }))
@@ -96,7 +100,7 @@ impl Shop {
         for file in self.workflows().into_keys().filter(|file| file.starts_with("release-") && file != "release-notes")
         {
             self.runs.set(self.runs.get() + 1);
-            let run = self.run(&file, &Event::pushed(), self.runs.get(), 1).await;
+            let run = self.run(&file, &Event::pushed_as(&self.tag_name), self.runs.get(), 1).await;
             self.world.workflow_run(RunSpec { status: "queued".to_owned(), ..run });
             self.queued.borrow_mut().insert(file, self.runs.get());
         }
@@ -105,7 +109,7 @@ impl Shop {
     /// GitHub does not take the workflow file for one that the caller may start.
     pub(crate) async fn never_starts(&self, file: &str) {
         let number = self.queued.borrow_mut().remove(file).unwrap();
-        let run = self.run(file, &Event::pushed(), number, 1).await;
+        let run = self.run(file, &Event::pushed_as(&self.tag_name), number, 1).await;
         let conclusion = Some("startup_failure".to_owned());
         self.world.workflow_run(RunSpec { status: "completed".to_owned(), conclusion, ..run });
     }
@@ -162,15 +166,17 @@ impl Shop {
         let mut act = Command::new(variable("E2E_ACT"));
         // Without a job container act hands its whole environment on.
         act.env_clear()
-            .env("PATH", variable("PATH"))
+            .env("PATH", format!("{}:{}", self.path("bin"), variable("PATH")))
             .env("HOME", self.path("home"))
             .env("DOCKER_HOST", variable("DOCKER_HOST"));
+        act.envs(&self.environment);
         act.current_dir(&repository).stdin(Stdio::null()).kill_on_drop(true);
         act.args([event.name, "--workflows", path, "--eventpath", &event_path, "--actor", "octocat"]);
         act.args(["--no-cache-server", "--action-offline-mode", "--pull=false", "--concurrent-jobs", "1"]);
-        act.args(["--platform", "ubuntu-24.04=-self-hosted", "--action-cache-path", &cache]);
+        act.args(["--platform", "ubuntu-24.04=-self-hosted", "--matrix", "runner:ubuntu-24.04"]);
+        act.args(["--action-cache-path", &cache]);
         act.args(["--github-instance", &self.github.host(), "--secret", "GITHUB_TOKEN=the-token-of-no-job"]);
-        act.args(["--secret", "DISPATCH_TOKEN=e2e-dispatch"]);
+        act.args(["--secret", "DISPATCH_TOKEN=e2e-dispatch", "--secret", "RELEASE_KEY=e2e-key"]);
         // The network of loopback, and the files that the variables of a container name.
         let mounts = format!("--network host --volume {cache}:{cache} --volume {certificates}:{certificates}:ro");
         act.args(["--container-options", &mounts]);

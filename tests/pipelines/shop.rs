@@ -1,7 +1,7 @@
 //! The shop: the example repository as a git repository of its own, the GitHub that has it, and a token for each of its jobs.
 //!
-//! act gives all jobs one token. So each step that calls an action of ours is given that of its job, by lines that are added to
-//! copies of the workflows and printed; what such a token may do is what the job's `permissions:` say.
+//! act gives all jobs one token. So each step that calls an action of ours, or names `github.token`, is given that of its job, by
+//! lines that are changed in copies of the workflows and printed; what such a token may do is what the job's `permissions:` say.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use super::ghcr::Ghcr;
 use super::tell;
 use crate::e2e::place::printed;
 
-/// The tag that is released.
+/// The tag that is released, but where a test names another.
 pub(crate) const TAG: &str = "v1.0.0";
 /// Our actions, as workflows call them.
 const OURS: &str = "org/release-actions/";
@@ -33,6 +33,10 @@ pub(crate) struct Shop {
     pub(crate) ghcr: Ghcr,
     /// Owner and name.
     pub(super) repository: String,
+    /// The tag that is released.
+    pub(super) tag_name: String,
+    /// What act gets beside what all runs have.
+    pub(super) environment: BTreeMap<&'static str, String>,
     /// The release tree: what a workflow may name before `@…` and after it, and the folder that has it.
     pub(super) tree: Vec<(String, PathBuf)>,
     /// The reusable workflow of the tree.
@@ -89,6 +93,8 @@ impl Shop {
             github,
             ghcr,
             repository,
+            tag_name: TAG.to_owned(),
+            environment: BTreeMap::new(),
             tree,
             reusable,
             runs: Cell::new(100),
@@ -140,7 +146,7 @@ impl Shop {
         self.give_tokens();
         self.git(&["add", "--all"]).await;
         self.git(&["commit", "--quiet", "--message", "Open the shop"]).await;
-        self.git(&["tag", "--force", TAG]).await;
+        self.git(&["tag", "--force", &self.tag_name]).await;
         self.push().await;
     }
 
@@ -159,14 +165,14 @@ impl Shop {
         let names = self.git(&["ls-files", ".github"]).await;
         let files = names.lines().map(|name| (name.to_owned(), self.read(name).unwrap()));
         self.world.import_commit(&commit, "Open the shop", files.collect::<Vec<_>>());
-        self.world.tag(TAG, &commit);
+        self.world.tag(&self.tag_name, &commit);
         self.grant();
         self.queue().await;
     }
 
     /// The commit of the tag.
     pub(crate) async fn commit(&self) -> String {
-        self.git(&["rev-parse", TAG]).await
+        self.git(&["rev-parse", &self.tag_name]).await
     }
 
     /// What every job may do, by its token.
@@ -264,7 +270,7 @@ async fn tree(folder: &Path, from: &Path) -> (Vec<(String, PathBuf)>, Value) {
     (tree, serde_saphyr::from_str(&text).unwrap())
 }
 
-/// The workflow with a `token` for each step that calls an action of ours.
+/// The workflow with a `token` for each step that calls an action of ours, and in the place of `github.token`.
 fn with_tokens(text: &str, token: impl Fn(&str) -> String) -> String {
     let (mut out, mut job) = (String::new(), "");
     let mut lines = text.lines().peekable();
@@ -274,7 +280,7 @@ fn with_tokens(text: &str, token: impl Fn(&str) -> String) -> String {
         {
             job = name;
         }
-        writeln!(out, "{line}").unwrap();
+        writeln!(out, "{}", line.replace("${{ github.token }}", &token(job))).unwrap();
         let Some(at) = line.find("uses: ").filter(|at| line[*at..].starts_with(&format!("uses: {OURS}"))) else {
             continue;
         };

@@ -44,8 +44,8 @@ impl Shop {
     }
 
     /// The state and the description of a service's newest signal.
-    async fn signal(&self, service: &str) -> (String, String) {
-        let context = format!("release/{TAG}/{service}");
+    pub(super) async fn signal(&self, service: &str) -> (String, String) {
+        let context = format!("release/{}/{service}", self.tag_name);
         let statuses = self.world.statuses(&self.commit().await);
         let newest = statuses.into_iter().rfind(|status| status.context == context);
         newest.map(|status| (status.state, status.description.unwrap_or_default())).unwrap_or_default()
