@@ -165,7 +165,8 @@ async fn the_lock_file_is_as_its_schema_says() {
 #[test]
 fn every_relative_link_of_the_pages_leads_somewhere() {
     let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
-    for page in pages.into_iter().chain(["docs/build-and-signal.md"]) {
+    let docs = ["build-and-signal", "migration", "performance", "releasing"].map(|page| format!("docs/{page}.md"));
+    for page in pages.into_iter().chain(docs.iter().map(String::as_str)) {
         let text = read(page);
         let folder = root().join(page).parent().unwrap().to_owned();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
