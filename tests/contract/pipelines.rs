@@ -141,6 +141,15 @@ fn the_job_that_runs_a_dockerfile_cannot_write_statuses_and_every_job_has_a_time
 }
 
 #[test]
+fn the_reusable_workflow_refuses_words_that_would_do_nothing_there() {
+    let workflow = yaml(".github/workflows/build-image.yml");
+    let refused = workflow["jobs"]["build"]["steps"][0]["if"].as_str().unwrap();
+    for word in ["inputs.result != 'pending'", "inputs.signal != 'status'", "inputs.signal != 'none'"] {
+        assert!(refused.contains(word), "{refused}");
+    }
+}
+
+#[test]
 fn runs_of_one_tag_wait_for_each_other_and_those_of_others_do_not() {
     let mut groups = BTreeSet::new();
     let example = workflows().into_iter().filter(|(path, _)| path.starts_with("examples/six-services/.github/"));

@@ -233,6 +233,20 @@ async fn a_seventh_service_is_one_dockerfile_and_one_copied_file() {
 
 #[tokio::test]
 #[ignore = "needs act and dockerd: run tests/e2e/pipelines.sh"]
+async fn a_mistyped_word_for_the_reusable_workflow_builds_nothing_and_is_signalled() {
+    let shop = Shop::open("mistyped").await;
+    let path = ".github/workflows/release-api.yml";
+    let with = "    with:\n      result: success\n      signal: state\n";
+    shop.write(path, &shop.read(path).unwrap().replace("    with:\n", with));
+    shop.tag().await;
+    let ended = shop.act("release-api", &Event::pushed()).await;
+    ended.is(false).says("`result` is success and may be `pending` or empty").says("`signal` is state and may be");
+    assert!(!ended.log.contains("buildx build"), "{}", ended.log);
+    assert_eq!(shop.signal("api").await.0, "failure");
+}
+
+#[tokio::test]
+#[ignore = "needs act and dockerd: run tests/e2e/pipelines.sh"]
 async fn a_check_builds_what_changed_and_pushes_nothing() {
     let shop = Shop::open("checks").await;
     shop.tag().await;
