@@ -8,19 +8,18 @@ use serde_json::{Map, Value, json};
 use super::{read, root};
 
 /// The inputs of the action that the reusable workflow does not have, with the reason.
-const NOT_THERE: [(&str, &str); 6] = [
+const NOT_THERE: [(&str, &str); 5] = [
     ("secrets", "the secret build-secrets"),
     ("registry-auth", "the secret registry-auth"),
     ("dispatch-token", "the secret dispatch-token"),
     ("token", "each job has its own"),
     ("digest", "the job `signal` takes that of the job `build`"),
-    ("ca-file", "the job `signal` has no files; a runner that trusts more has SSL_CERT_FILE"),
 ];
-/// The same, but that no file can be made before the build.
+/// The same: it is for a file that a step makes, as a secret is not committed, and the caller has no step in the job.
 const NO_FILES: &str = "secret-files";
 /// What both jobs of the reusable workflow must be told, so that they speak of the same image.
-const OF_BOTH: [&str; 8] =
-    ["service-name", "image", "tag", "extra-tags", "platforms", "insecure-registries", "api-url", "dry-run"];
+const OF_BOTH: [&str; 9] =
+    ["service-name", "image", "tag", "extra-tags", "platforms", "insecure-registries", "ca-file", "api-url", "dry-run"];
 
 fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -114,6 +113,12 @@ fn the_reusable_workflow_takes_what_the_action_takes_and_hands_it_all_on() {
         (&signal["result"], &signal["digest"]),
         (&expression("needs.build.result"), &expression("needs.build.outputs.digest"))
     );
+    for job in ["announce", "signal"] {
+        let [checkout, of_build] =
+            [job, "build"].map(|job| step(&workflow["jobs"][job]["steps"], "actions/checkout").clone());
+        assert_eq!((&checkout["uses"], &checkout["with"]), (&of_build["uses"], &of_build["with"]), "{job}");
+        assert_eq!(checkout["if"], expression("inputs.ca-file != ''"), "{job}");
+    }
     let secrets: Vec<&String> = entries(&workflow, "/on/workflow_call/secrets").keys().collect();
     assert_eq!(secrets, ["build-secrets", "dispatch-token", "registry-auth"]);
     for (name, output) in entries(&workflow, "/on/workflow_call/outputs") {

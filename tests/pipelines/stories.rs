@@ -217,8 +217,11 @@ async fn a_seventh_service_is_one_dockerfile_and_one_copied_file() {
     let shop = Shop::open("seventh").await;
     shop.write("deploy/docker/search/Dockerfile", "FROM scratch\nCOPY deploy/docker/search/Dockerfile /answer\n");
     let copied = shop.read(".github/workflows/release-api.yml").unwrap().replace("api", "search");
-    // Two inputs more: it announces itself, and is built for a foreign platform too.
-    let with = "    with:\n      result: pending\n      platforms: linux/amd64,linux/arm64\n";
+    // Three inputs more: it announces itself, is built for a foreign platform too, and each job reads a file of the commit.
+    let with =
+        "    with:\n      result: pending\n      platforms: linux/amd64,linux/arm64\n      ca-file: deploy/ca.pem\n";
+    let certificates = variable("E2E_CERTIFICATES");
+    shop.write("deploy/ca.pem", &std::fs::read_to_string(format!("{certificates}/ca.pem")).unwrap());
     shop.write(".github/workflows/release-search.yml", &copied.replace("    with:\n", with));
     shop.tag().await;
     let services = RELEASES.iter().copied().chain([("release-search", "search")]).collect::<Vec<_>>();
