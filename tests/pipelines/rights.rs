@@ -27,6 +27,9 @@ fn names(ended: &Ended, permission: &str) {
 #[ignore = "needs act and dockerd: run tests/e2e/pipelines.sh"]
 async fn a_build_without_one_of_its_permissions_fails_and_names_it() {
     let shop = Shop::open("rights-build").await;
+    let web = ".github/workflows/release-web.yml";
+    let announced = shop.read(web).unwrap().replace("    with:\n", "    with:\n      result: pending\n");
+    shop.write(web, &announced);
     shop.tag().await;
     let granted = shop.permissions();
     for (token, scope, left, permission) in [
@@ -47,6 +50,20 @@ async fn a_build_without_one_of_its_permissions_fails_and_names_it() {
     assert_eq!((count("e2e-api-build"), count("e2e-api-signal")), (2, 3), "{granted:?}");
     shop.grant();
     shop.act("release-api", &Event::pushed()).await.is(true);
+
+    // That of web announces itself.
+    for (scope, left, permission) in [
+        ("contents", Access::None, "contents: read"),
+        ("statuses", Access::None, "statuses: write"),
+        ("statuses", Access::Read, "statuses: write"),
+    ] {
+        shop.grant();
+        shop.leave("e2e-web-announce", scope, left);
+        names(&shop.act("release-web", &Event::pushed()).await, permission);
+    }
+    assert_eq!(granted["e2e-web-announce"].len(), 2, "{granted:?}");
+    shop.grant();
+    shop.act("release-web", &Event::pushed()).await.is(true);
 }
 
 #[tokio::test]
