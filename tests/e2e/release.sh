@@ -189,32 +189,41 @@ description: What it sets up is there
 runs: { using: composite, steps: [{ shell: bash, run: "true" }] }
 YAML
 here() { sed -n "s#.*uses: \($1@[0-9a-f]*\).*#\1#p" .github/workflows/sign-image.yml; }
-for action in "${images[@]}"; do
-    cat >"$folder/own/.github/workflows/e2e-$action.yml" <<YAML
+# sign PACKAGE NAME DIGEST: runs sign-image.yml for that image.
+sign() {
+    cat >"$folder/own/.github/workflows/e2e-$2.yml" <<YAML
 on: workflow_dispatch
 jobs:
   sign:
     uses: ./.github/workflows/sign-image.yml
     with:
-      package: $action
-      image: $address/org/release-actions/$action:${candidate#v}
-      digest: ${digest[$action]}
+      package: $1
+      image: $address/org/release-actions/$2:${candidate#v}
+      digest: $3
       tag: $candidate
       cosign-key: $folder/key
 YAML
     (cd "$folder/own" && env -i PATH="$PATH" HOME="$folder/home" CARGO_HOME="${CARGO_HOME:-$HOME/.cargo}" \
         RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}" DOCKER_CONFIG="$DOCKER_CONFIG" DOCKER_HOST="$DOCKER_HOST" COSIGN_PASSWORD='' \
-        "$tools/act" workflow_dispatch --workflows ".github/workflows/e2e-$action.yml" --no-cache-server --action-offline-mode --pull=false \
+        "$tools/act" workflow_dispatch --workflows ".github/workflows/e2e-$2.yml" --no-cache-server --action-offline-mode --pull=false \
         --platform ubuntu-24.04=-self-hosted --action-cache-path "$folder/cache" --github-instance 127.0.0.1:9 --actor octocat \
         --secret GITHUB_TOKEN=a-token --env "E2E_ORIGIN=$folder/own" \
         --local-repository "$(here actions/checkout)=$folder/stand-in/checkout" \
         --local-repository "$(here sigstore/cosign-installer)=$folder/stand-in/nothing" </dev/null)
+}
+for action in "${images[@]}"; do
+    sign "$action" "$action" "${digest[$action]}"
     pinned=$address/org/release-actions/$action@${digest[$action]}
     check=(--insecure-ignore-tlog --key "$folder/key.pub")
     quiet cosign verify "${check[@]}" "$pinned"
     cosign verify-attestation "${check[@]}" --type cyclonedx "$pinned" 2>/dev/null |
-        jq -r '.payload | @base64d | fromjson | .predicate.components[].name' >"$folder/components"
-    grep -qx tokio "$folder/components" || fail "the bill of materials of $action does not name tokio"
+        jq -r '.payload | @base64d | fromjson | .predicate.components[] | "\(.name) \(.purl)"' >"$folder/components"
+    grep -q '^tokio ' "$folder/components" || fail "the bill of materials of $action does not name tokio"
+    others=$(grep -e '^docker/buildx-bin ' -e '^ca-certificates.crt ' "$folder/components" || true)
+    buildx=$(sed -n 's#^FROM docker/buildx-bin:.*@\(sha256:[0-9a-f]*\) AS buildx$#\1#p' Dockerfile)
+    expected="docker/buildx-bin pkg:docker/docker/buildx-bin@$buildx"$'\n'"ca-certificates.crt null"
+    if [[ $action != build-and-signal ]]; then expected=; fi
+    [[ $others == "$expected" ]] || fail "the bill of materials of $action names of others: $others"
     for child in $(fetch "$action" manifests "${digest[$action]}" | jq -r '.manifests[] | select(.platform.os != "unknown") | .digest'); do
         quiet cosign verify "${check[@]}" "${pinned%@*}@$child"
         # BuildKit's own version of the form: 0.2 or 1.
@@ -227,6 +236,12 @@ done
 if cosign verify --insecure-ignore-tlog --key "$folder/cosign.pub" "$pinned" >/dev/null 2>&1; then
     fail "another key verifies"
 fi
+# An image of which it is not told how it was built.
+build_image wait-and-release --provenance=false --tag "$address/org/release-actions/untold:${candidate#v}" --push --metadata-file "$folder/untold.json"
+if sign wait-and-release untold "$(jq -r '."containerimage.digest"' "$folder/untold.json")" >"$folder/said" 2>&1; then
+    fail "sign-image.yml is content without provenance"
+fi
+grep -q 'Failure - Main sign ' "$folder/said" || { cat "$folder/said" >&2; fail "sign-image.yml fails elsewhere"; }
 
 echo "= the tree and its tags"
 jq --null-input --arg commit "$commit" --arg tag "$candidate" '{ schema: 1, repository: "org/release-actions", tag: $tag, version: $tag[1:], commit: $commit, images: {} }' >"$folder/lock"
