@@ -206,7 +206,7 @@ async fn dispatches_that_come_twice_or_not_at_all_make_one_release() {
 }
 
 /// Lets one of the variants take the place of `release-notes.yml`, as its first lines say.
-fn variant(shop: &Shop, name: &str) {
+pub(super) fn variant(shop: &Shop, name: &str) {
     let text = shop.read(&format!("variants/release-notes.{name}.yml")).unwrap();
     shop.write(".github/workflows/release-notes.yml", &text);
 }
