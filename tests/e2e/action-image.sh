@@ -27,6 +27,20 @@ rust_tree() {
     printf '%s\n' "$tree"
 }
 
+# rust_image: makes an OCI layout of that tree, once, and prints its folder: of a folder BuildKit keeps a copy for each build.
+rust_image() {
+    local tree layout
+    tree=$(rust_tree)
+    layout=$tree.layout
+    if ! cmp --silent "$tree.complete" "$layout/complete"; then
+        rm -rf "$layout"
+        printf 'FROM scratch\nCOPY . /\n' |
+            buildx build --quiet --provenance=false --file - --output "type=oci,tar=false,compression=uncompressed,dest=$layout" "$tree" >&2
+        cp "$tree.complete" "$layout/complete"
+    fi
+    printf '%s\n' "$layout"
+}
+
 # buildx_image: makes what stands in for the buildx image, an OCI layout of both platforms, and prints its folder. Debian's program
 # asks for a C library, which FROM scratch has not: staticx puts it in. It cannot do that for another processor; that one is not run.
 buildx_image() {
@@ -73,8 +87,8 @@ build_image() {
 build_image_of() {
     local source=$1 target=$2 rust buildx
     shift 2
-    rust=$(rust_tree)
+    rust=$(rust_image)
     buildx=$(buildx_image)
-    buildx build --quiet --network host --allow network.host --build-context "rust=$rust" --build-context "buildx=oci-layout://$buildx" \
+    buildx build --quiet --network host --allow network.host --build-context "rust=oci-layout://$rust" --build-context "buildx=oci-layout://$buildx" \
         --target "$target" "$@" "$source"
 }
