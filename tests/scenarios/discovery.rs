@@ -111,7 +111,10 @@ async fn two_services_of_one_image_are_refused() {
     let ended = stage.run().await;
     ended.is("failed", 2).says("api and web are both ghcr.io/octo/shop/api:1.0.0");
     let mut named = Stage::with("api=ghcr.io/octo/shop/x:1 web=ghcr.io/octo/shop/x:1");
-    named.run().await.is("failed", 2).says("api and web are both ghcr.io/octo/shop/x:1");
+    named.run().await.is("failed", 2).says("`ghcr.io/octo/shop/x:1` of api and web is not usable");
+    assert!(named.world.requests().is_empty());
+    named.input("services", "api=ghcr.io/octo/shop/x:{version} web=ghcr.io/octo/shop/x:1.0.0");
+    named.run().await.is("failed", 2).says("api and web are both ghcr.io/octo/shop/x:1.0.0");
     named.input("services", "api=ghcr.io/octo/shop/x:1 web=ghcr.io/octo/shop/x:2");
     assert!(!named.run().await.log.contains("are both"));
 }

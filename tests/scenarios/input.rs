@@ -10,7 +10,18 @@ use crate::stage::{MINUTE, Stage};
 fn wrong() -> Vec<(&'static str, Vec<String>)> {
     let lines = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
     vec![
-        ("services", lines(&["API", "api api", "api,,web/x", "api=", "api? web?", "api=ghcr.io/{unknown}"])),
+        (
+            "services",
+            lines(&[
+                "API",
+                "api api",
+                "api,,web/x",
+                "api=",
+                "api? web?",
+                "api=ghcr.io/{unknown}",
+                "api=x.test/y:1 web=x.test/y:1",
+            ]),
+        ),
         ("image", lines(&["ghcr.io/{nobody}/x", "ghcr.io/{service", "ghcr.io/octo/shop:{version}"])),
         ("tag", lines(&["a b", "v1.0.0+build", "-x", "a..b"])),
         ("platforms", lines(&["amd64", "linux/amd64,linux", "linux/amd64/v8/x"])),

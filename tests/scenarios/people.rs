@@ -1,6 +1,6 @@
 //! What people wrote survives, a full release is never lessened, and a tag that moves is followed.
 
-use sim::Release;
+use sim::{Answer, Auth, Fault, RegistrySpec, Release};
 
 use crate::stage::{MINUTE, SECOND, Scene, Stage, image_of};
 
@@ -407,8 +407,31 @@ async fn a_full_release_keeps_the_image_of_a_service_that_is_no_longer_named() {
     stage.build("api");
     stage.build("web");
     stage.run().await.is("complete", 0);
-    let before = stage.page();
-    let ended = stage.input("services", "api").run().await;
-    ended.is("complete", 0).says("web: `services` does not name it");
-    assert_eq!((stage.page(), ended.output("release-change")), (before, "unchanged"));
+    stage.input("services", "api");
+    let body = stage.body();
+    // As GitHub's editor saves it, and broken.
+    for text in [vec![body.clone(), body.replace('\n', "\r\n")], broken(&body).into()].concat() {
+        edit(&stage, |release| release.body = Some(text.clone()));
+        let before = stage.page();
+        let ended = stage.run().await;
+        ended.is("complete", 0).says("web: `services` does not name it");
+        assert_eq!((stage.page(), ended.output("release-change")), (before, "unchanged"));
+    }
+}
+
+/// What is looked at before the signals are read once more may take its time.
+#[tokio::test(start_paused = true)]
+async fn a_red_signal_that_comes_while_a_slow_registry_is_asked_once_more_is_seen() {
+    let stage = Stage::with("api docs?=slow.test/octo/shop/docs:1");
+    stage.world.registry("slow.test", RegistrySpec::distribution().auth(Auth::Anonymous));
+    stage.world.fault(Fault::on("*", "slow.test", "/").answer(Answer::Hang));
+    stage.build("api");
+    let turns = async {
+        decided(&stage).await;
+        tokio::time::sleep(SECOND * 10).await;
+        stage.signal("api", "failure", "smoke test", (100, 2));
+    };
+    let (ended, ()) = tokio::join!(stage.run(), turns);
+    assert_eq!(ended.is("failed", 1).verdict("api"), "failed");
+    assert!(stage.is_unreleased());
 }

@@ -1,5 +1,6 @@
 //! How long a GitHub that does not answer is waited out, outside the loop that looks at images.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use github::Error;
@@ -51,7 +52,9 @@ impl Patience {
     /// The pause before the next try, for a caller that does something else meanwhile.
     pub fn pause(&mut self, error: Error) -> Result<Duration, Error> {
         let Some(pause) = error.pause() else { return Err(error) };
-        let pause = pause.max(PAUSE);
+        // Up to an eighth more, so that runs that are refused together do not come back together.
+        let random = RandomState::new().hash_one(()).to_be_bytes()[0];
+        let pause = pause.max(PAUSE).mul_f64(1.0 + f64::from(random) / 256.0 / 8.0);
         if self.since.is_none() {
             tracing::warn!("waiting for GitHub: cannot {error}");
         }

@@ -117,6 +117,15 @@ impl Inputs {
                 );
             }
         }
+        let named =
+            services.iter().flatten().flatten().filter_map(|service| Some((&service.name, service.image.as_ref()?)));
+        let named: Vec<_> = named.filter(|(_, image)| !image.names_service()).collect();
+        for (index, (name, image)) in named.iter().enumerate() {
+            if let Some((other, _)) = named[..index].iter().find(|(_, other)| other == image) {
+                let accepted = "an image for each service: it would prove both";
+                reader.problem("services", format!("`{image}` of {other} and {name}"), accepted);
+            }
+        }
         let name = reader.parsed::<Template>("name", Some(raw.name.as_deref().unwrap_or("{tag}")));
         if name.as_ref().is_some_and(Template::names_service) {
             reader.problem(

@@ -397,10 +397,6 @@ impl<'a> Observer<'a> {
     /// Reads once more what a release is about to announce: the git tag, the signals, and every image tag, also of images
     /// that are announced as missing. An image that moved or appeared is looked at anew. True when nothing has changed.
     pub(crate) async fn still_true(&mut self, judgements: &[Judgement]) -> Result<bool, Failure> {
-        // No release without one complete read after the last image was proven.
-        self.signals_read = false;
-        self.read_signals_once().await?;
-        self.same_tag().await?;
         let mut looks = JoinSet::new();
         for (index, judgement) in judgements.iter().enumerate() {
             // A look overrules no veto.
@@ -442,6 +438,10 @@ impl<'a> Observer<'a> {
             self.evidence.images[*index].sight = None;
             self.schedule[*index].last = None;
         }
+        // No release without one complete read after the last image was proven; last, as a registry may be slow.
+        self.signals_read = false;
+        self.read_signals_once().await?;
+        self.same_tag().await?;
         Ok(moved.is_empty())
     }
 }

@@ -86,7 +86,7 @@ fn cause_and_cure(image: &Judgement, subject: Subject<'_>) -> String {
 
 /// The services of which the table of `head` lists an image as one that is there.
 pub fn listed(head: &str) -> Vec<ServiceName> {
-    let Some((_, table)) = head.rsplit_once("### Images\n") else { return Vec::new() };
+    let Some((_, table)) = head.rsplit_once("### Images") else { return Vec::new() };
     // Whatever the form of the table, the row of an image that is there goes on with code: the pull command or the digest.
     let rows = table.lines().filter_map(|line| line.trim_end().strip_prefix("| ")?.split_once(" | `"));
     rows.filter_map(|(service, _)| service.parse().ok()).collect()

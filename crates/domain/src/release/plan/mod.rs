@@ -292,9 +292,10 @@ pub fn next_step(releases: &[Release], latest: Option<u64>, wanted: &Wanted) -> 
     Step::Done { release: existing.id }
 }
 
-/// The services whose images the table of our block lists.
+/// The services whose images the table of our block lists. Where a person broke the block, the table is looked for in all of the
+/// text.
 fn listed(release: &Release) -> Vec<ServiceName> {
-    Body::read(release.body()).head().map(body::listed).unwrap_or_default()
+    body::listed(Body::read(release.body()).head().unwrap_or(release.body()))
 }
 
 fn can_be_latest(other: &Release, existing: &Release) -> bool {
