@@ -68,14 +68,9 @@ fn host_of(uri: &Uri) -> Option<String> {
 /// (Azure Container Registry, "Registry names"; `JFrog`, "Artifactory cloud"; Amazon ECR, "Registry").
 const SHARED: [&str; 5] = ["azurecr.io", "azurecr.cn", "azurecr.us", "jfrog.io", "amazonaws.com"];
 
-/// Second labels under which a country gives names to anybody, as in `co.uk` (publicsuffix.org, "ICANN domains").
-const REGISTRIES: [&str; 22] = [
-    "ac", "co", "com", "edu", "gob", "gouv", "gov", "go", "gv", "id", "info", "ltd", "me", "mil", "ne", "net", "nom",
-    "or", "org", "plc", "res", "web",
-];
-
 /// True when `host` is the registry's own host, below it, or on its parent domain, as `auth.docker.io` and `gitlab.com`
-/// are. A parent domain has two labels at least, and is not one that anybody may have a name under (`co.uk`, [`SHARED`]).
+/// are. A parent domain is one that somebody has, not one that anybody may have a name under (`co.uk`, by the Public Suffix
+/// List; [`SHARED`]).
 fn is_trusted(host: &str, registry: &Host) -> bool {
     let name = Host::api_authority(registry).split(':').next().filter(|_| !registry.as_str().starts_with('['));
     let name = name.unwrap_or(registry.name());
@@ -88,10 +83,7 @@ fn is_trusted(host: &str, registry: &Host) -> bool {
     }
     let below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     let parent = name.split_once('.').map(|(_, parent)| parent).filter(|parent| {
-        let labels: Vec<&str> = parent.split('.').collect();
-        !SHARED.iter().any(|shared| parent.ends_with(shared))
-            && !matches!(labels[..], [_] | [])
-            && !matches!(labels[..], [second, top] if top.len() == 2 && REGISTRIES.contains(&second))
+        !SHARED.iter().any(|shared| parent.ends_with(shared)) && psl::domain(parent.as_bytes()).is_some()
     });
     below(name) || parent.is_some_and(|parent| host == parent || below(parent))
 }
@@ -184,6 +176,10 @@ mod tests {
             ("registry.example.com", "https://evilexample.com/", false),
             ("example.co.uk", "https://evil.co.uk/token", false),
             ("registry.foo.io", "https://auth.foo.io/token", true),
+            ("octo.biz.pl", "https://evil.biz.pl/token", false),
+            ("octo.gr.jp", "https://evil.gr.jp/token", false),
+            ("octo.github.io", "https://evil.github.io/token", false),
+            ("reg.corp.test", "https://auth.corp.test/token", true),
             ("registry.ibm.de", "https://ibm.de/token", true),
             ("octo.azurecr.io", "https://octo.azurecr.io/oauth2/token", true),
             ("octo.azurecr.io", "https://evil.azurecr.io/oauth2/token", false),
