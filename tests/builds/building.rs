@@ -221,6 +221,35 @@ async fn a_checkout_below_the_workspace_is_found_on_the_way_to_the_context() {
     build.build().await.is("built", 0);
 }
 
+/// What another step made is built, and the checkout beside it is still the one that counts.
+#[tokio::test(start_paused = true)]
+async fn a_context_below_the_runners_temporary_folder_hides_no_wrong_checkout() {
+    let mut build = Build::new();
+    let temporary = build.folder("temporary");
+    let context = build.folder("temporary/made");
+    build.variable("RUNNER_TEMP", &temporary).input("context", &context);
+    build.file("workspace/.git/HEAD", &"b".repeat(40));
+    build.build().await.is("failed", 2).says("checked out bbbbbbb");
+    build.file("workspace/.git/HEAD", &build.commit.clone());
+    build.build().await.is("built", 0);
+    assert_eq!(build.builder.made()[0].arguments.last(), Some(&context));
+}
+
+/// setup-buildx keeps its builders there.
+#[tokio::test(start_paused = true)]
+async fn the_builders_of_an_inherited_configuration_are_seen_and_its_helpers_are_not() {
+    let mut build = Build::new();
+    let temporary = build.folder("temporary");
+    let config = build.folder("temporary/docker");
+    build.file("temporary/docker/config.json", r#"{"credsStore":"none-here"}"#);
+    build.variable("RUNNER_TEMP", &temporary).variable("DOCKER_CONFIG", &config);
+    build.build().await.is("built", 0);
+    let made = &build.builder.made()[0];
+    assert_eq!(made.environment["BUILDX_CONFIG"], format!("{config}/buildx"));
+    assert_ne!(made.environment["DOCKER_CONFIG"], config);
+    assert!(!made.docker_config.contains("credsStore"), "{}", made.docker_config);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cache_beside_the_image_is_signed_in_to_also_where_nothing_is_pushed() {
     let mut build = Build::new();

@@ -98,6 +98,19 @@ async fn six_services_are_built_and_released_and_one_that_is_mended_heals_the_re
 
 #[tokio::test]
 #[ignore = "needs dockerd, buildx and docker-registry: run tests/e2e/build.sh"]
+async fn a_named_context_is_built_from() {
+    let shop = Shop::open("context", Place::open()).await;
+    shop.scene.world.token(crate::builds::token());
+    let mut step = step(&shop, "api", 100).await;
+    std::fs::create_dir(step.path("more")).unwrap();
+    std::fs::write(step.path("more/words"), "from elsewhere").unwrap();
+    std::fs::write(step.path("Named"), "FROM scratch\nCOPY --from=more words /words\n").unwrap();
+    step.input("dockerfile", "Named").input("build-contexts", "more=more").input("platforms", "linux/amd64");
+    step.run().await.is("built", 0);
+}
+
+#[tokio::test]
+#[ignore = "needs dockerd, buildx and docker-registry: run tests/e2e/build.sh"]
 async fn a_service_that_is_published_is_signalled_again_without_a_build_and_gets_the_tag_that_it_lacks() {
     let shop = Shop::open("again", Place::locked()).await;
     shop.scene.world.token(crate::builds::token());

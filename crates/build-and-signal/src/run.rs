@@ -34,8 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const GLANCES: u32 = 3;
 /// The pause between two of them.
 const GLANCE_PAUSE: Duration = Duration::from_secs(5);
-/// How long what is left has when the time is up: buildx to end, and the registry to show what got through.
-const AFTER_BUILDX: Duration = Duration::from_secs(10);
+/// How long what is left has when the time is up: buildx to end, the registry to show what got through, the builder to go.
+const AFTER_BUILDX: Duration = Duration::from_secs(20);
 /// How long the registry has of that.
 const LAST_GLANCE: Duration = Duration::from_secs(4);
 
@@ -128,7 +128,9 @@ impl Run<'_> {
     fn repository(&self) -> Option<PathBuf> {
         let mut folder = self.workspace();
         let context = folder.join(&self.inputs.context);
-        let mut deeper = context.strip_prefix(&folder).ok()?.components();
+        // A context elsewhere, such as below `runner.temp`, leads to no other checkout.
+        let deeper = context.strip_prefix(&folder).map(Path::to_owned).unwrap_or_default();
+        let mut deeper = deeper.components();
         loop {
             if folder.join(".git").exists() {
                 return Some(folder);
