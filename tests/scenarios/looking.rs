@@ -267,3 +267,12 @@ async fn a_look_at_a_tag_of_the_input_counts_from_the_run_that_ended() {
         assert_eq!(ended.is("failed", 1).waited() == std::time::Duration::ZERO, counts, "{tag}: {}", ended.log);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_may_not_read_what_is_signalled_names_the_permission() {
+    let mut stage = Stage::with("api");
+    stage.build("api");
+    stage.world.token(crate::stage::token().packages(sim::Access::None));
+    stage.world.private_image("ghcr.io", "octo/shop/api", true);
+    stage.woken_by_run().run().await.is("pending", 0).says("give this job `packages: read`");
+}

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::decide::{Completeness, Decision, Judgement, Next, OnMissing, Reason, Rules, Standing, decide};
+use domain::decide::{Completeness, Decision, Flaw, Judgement, Next, OnMissing, Reason, Rules, Standing, decide};
 use domain::image::Platform;
 use domain::release::plan::{Refusal, standing_full};
 use domain::release::versions;
+use domain::render::reason::access;
 use domain::render::{Subject, log};
 use domain::service::{ServiceEntry, ServiceName};
 use domain::template::{Template, Values};
@@ -426,6 +427,12 @@ impl Run<'_> {
 }
 
 fn pending(judgements: &[Judgement]) -> Ended {
+    // Of what a build says is there, a refusal is no mere lateness.
+    let is_hidden = |reason: &Reason| matches!(reason, Reason::Flaw { flaw: Flaw::Denied(_), signalled: true });
+    for judgement in judgements.iter().filter(|judgement| is_hidden(&judgement.reason)) {
+        let access = access(judgement.reference.host());
+        tracing::warn!("{} is not to be read by this run: {access}", judgement.reference);
+    }
     let left = names(judgements, |judgement| judgement.standing == Standing::Pending);
     let headline = format!("not decidable yet: {left} may still come; look again when a build ends");
     Ended::new(Status::Pending, 0, headline)
