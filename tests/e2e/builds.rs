@@ -189,12 +189,22 @@ async fn the_classic_image_store_is_told_what_it_cannot_do() {
     let shop = Shop::open("classic", Place::open()).await;
     shop.scene.world.token(crate::builds::token());
     let classic = variable("E2E_CLASSIC_DOCKER_HOST");
-    let mut several = step(&shop, "api", 100).await;
-    several.set("DOCKER_HOST", &classic).mount(classic.trim_start_matches("unix://"));
-    several.input("provenance", "false");
-    let ended = several.run().await;
-    ended.is("failed", 1).says("making one of the docker-container driver");
-    ended.says("this builder cannot build for several platforms").says("docker/setup-buildx-action");
+    let platforms = PLATFORMS.join(",");
+    for (inputs, what) in [
+        (&[("platforms", platforms.as_str())][..], "build for several platforms"),
+        (&[("provenance", "max")], "attest provenance or an SBOM"),
+        (&[("cache", "registry"), ("cache-write", "true")], "write a cache"),
+    ] {
+        let mut step = step(&shop, "api", 100).await;
+        step.set("DOCKER_HOST", &classic).mount(classic.trim_start_matches("unix://"));
+        step.input("provenance", "false").input("platforms", "linux/amd64");
+        for (name, value) in inputs {
+            step.input(name, value);
+        }
+        let ended = step.run().await;
+        ended.is("failed", 1).says("making one of the docker-container driver");
+        ended.says(&format!("this builder cannot {what}")).says("docker/setup-buildx-action");
+    }
 
     let mut one = step(&shop, "api", 100).await;
     one.set("DOCKER_HOST", &classic).mount(classic.trim_start_matches("unix://"));
