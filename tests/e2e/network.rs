@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use domain::evidence::Sight;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -31,7 +32,7 @@ struct Place {
     passed: Arc<Mutex<Vec<String>>>,
     /// The certificate of the authority that signed the registry's.
     ca: String,
-    _registry: Served,
+    registry: Served,
 }
 
 impl Place {
@@ -46,24 +47,20 @@ impl Place {
         scene.world.push(IMAGE, &scene.image());
         let registry = scene.world.serve_registry(HOST).await.unwrap();
 
-        let mut authority = CertificateParams::new([]).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let (authority_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-        let ca = authority.self_signed(&authority_key).unwrap().pem();
-        let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
-        leaf(&mut params);
-        let certificate = params.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = config.with_no_client_auth().with_single_cert(vec![certificate.into()], key).unwrap();
-
+        let (config, ca) = identity(leaf);
         let plain = registry.addr;
         let tls = listen(move |stream| terminate(stream, TlsAcceptor::from(Arc::new(config.clone())), plain)).await;
         let passed = Arc::<Mutex<Vec<String>>>::default();
         let seen = passed.clone();
         let proxy = listen(move |stream| pass(stream, seen.clone(), tls, plain)).await;
-        Self { scene, proxy, passed, ca, _registry: registry }
+        Self { scene, proxy, passed, ca, registry }
+    }
+
+    /// The same, with what ends the TLS replaced by `tls`.
+    async fn before(mut self, tls: SocketAddr) -> Self {
+        let (passed, plain) = (self.passed.clone(), self.registry.addr);
+        self.proxy = listen(move |stream| pass(stream, passed.clone(), tls, plain)).await;
+        self
     }
 
     fn proxy(&self) -> String {
@@ -88,6 +85,21 @@ impl Place {
         let sight = registry.look(&IMAGE.parse().unwrap(), &Wanted::default()).await;
         if matches!(sight, Sight::Image(_)) { Ok(()) } else { Err(format!("{sight:?}")) }
     }
+}
+
+/// What a server shows at TLS, and the certificate of the authority that signed it.
+fn identity(leaf: impl FnOnce(&mut CertificateParams)) -> (ServerConfig, String) {
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let (authority_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let ca = authority.self_signed(&authority_key).unwrap().pem();
+    let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+    leaf(&mut params);
+    let certificate = params.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    (config.with_no_client_auth().with_single_cert(vec![certificate.into()], key).unwrap(), ca)
 }
 
 /// Serves each connection to a free port of loopback.
@@ -210,4 +222,54 @@ async fn case_27_the_program_takes_proxies_and_certificates_from_its_environment
     }
     let passed = place.passed();
     assert!(passed.iter().all(|line| line == "CONNECT registry.test:443 HTTP/1.1"), "{passed:?}");
+}
+
+/// A hello that nobody answers is given up as a request is.
+#[tokio::test]
+#[ignore = "uses sockets: run tests/e2e/registry.sh"]
+async fn case_09_a_server_that_stalls_at_tls_is_given_up() {
+    let silent = listen(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+        Ok(())
+    });
+    let place = Place::new(|_| ()).await.before(silent.await).await;
+    let attempts = transport::Settings { attempt_timeout: Duration::from_millis(300), ..Default::default() };
+    let why = place.look(&place.options(), Settings { transport: attempts, ..Settings::default() }).await.unwrap_err();
+    assert!(why.starts_with("Unreachable") && why.contains("no complete answer within 0.3 s"), "{why}");
+    assert_eq!(place.passed().len(), 3, "tried again twice");
+}
+
+/// RFC 9113, 6.8: what was not answered before GOAWAY is asked again, on another connection.
+#[tokio::test]
+#[ignore = "uses sockets: run tests/e2e/registry.sh"]
+async fn case_25_what_a_goaway_cuts_off_is_asked_again() {
+    let (mut config, ca) = identity(|_| ());
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let served = Arc::<Mutex<Vec<String>>>::default();
+    let seen = served.clone();
+    let going = listen(move |stream| {
+        let (acceptor, seen) = (acceptor.clone(), seen.clone());
+        async move {
+            let mut connection = h2::server::handshake(acceptor.accept(stream).await?).await.unwrap();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let asked = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push(request.uri().path().to_owned());
+                    seen.len()
+                };
+                if asked == 1 {
+                    connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+                } else {
+                    respond.send_response(http::Response::builder().status(404).body(()).unwrap(), true).unwrap();
+                }
+            }
+            Ok(())
+        }
+    });
+    let place = Place { ca, ..Place::new(|_| ()).await.before(going.await).await };
+    let why = place.look(&place.options(), Settings::default()).await.unwrap_err();
+    assert_eq!(why, "Absent");
+    assert_eq!(*served.lock().unwrap(), ["/v2/octo/shop/api/manifests/1.0.0"; 2]);
 }

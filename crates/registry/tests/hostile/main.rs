@@ -11,7 +11,7 @@
 //! | 6 | redirects | `case_06_a_redirect_to_a_place_that_is_not_safe_is_not_followed`, `case_06_a_followed_redirect_carries_no_access`, `case_06_five_redirects_are_followed_and_no_sixth` |
 //! | 7 | realms elsewhere | `case_07_a_realm_that_is_not_safe_is_not_asked`, `case_07_a_realm_on_a_foreign_host_sees_no_password`, `case_07_a_password_is_for_its_own_host_and_port`, `case_07_a_realm_that_redirects_is_not_followed` |
 //! | 8 | nonsense for a token | `case_08_a_token_that_cannot_be_used_is_an_error`, `case_08_any_lifetime_of_a_token_is_survived` |
-//! | 9 | answers that do not come | `case_09_an_attempt_ends_after_ten_seconds`, `case_09_a_look_that_is_given_up_holds_up_no_other`, `case_09_a_look_ends_after_five_minutes_whatever_it_waits_for` |
+//! | 9 | answers that do not come | `case_09_an_attempt_ends_after_ten_seconds`, `case_09_a_look_that_is_given_up_holds_up_no_other`, `case_09_a_look_ends_after_five_minutes_whatever_it_waits_for`; with real sockets: `case_09_a_server_that_stalls_at_tls_is_given_up` |
 //! | 10 | broken JSON | `case_10_broken_json_is_no_image`, `case_10_a_cut_body_is_asked_for_again` |
 //! | 11 | an index in an index | `case_11_one_index_inside_another_is_read_and_no_more` |
 //! | 12 | platforms absent, unknown, twice | `case_12_platforms_must_be_named_and_agree` |
@@ -27,7 +27,7 @@
 //! | 22 | 404 in every shape | `case_22_a_404_is_an_absence_whatever_its_body` |
 //! | 23 | 401 and 403 in every shape | `case_23_access_is_renewed_once_and_then_denied`, `case_23_every_form_of_a_challenge_is_read`, `case_23_a_token_that_ends_is_renewed` |
 //! | 24 | throttling | `case_24_a_wait_that_is_asked_for_is_kept_within_reason`, `case_24_a_pause_holds_for_all_images_of_a_host` |
-//! | 25 | short failures | `case_25_a_short_failure_is_mended_and_a_long_one_is_unreachable` |
+//! | 25 | short failures | `case_25_a_short_failure_is_mended_and_a_long_one_is_unreachable`; with real sockets: `case_25_what_a_goaway_cuts_off_is_asked_again` |
 //! | 26 | credentials that are stale | `case_26_a_stale_password_does_not_hide_a_public_image`; what reads configuration files: `case_26_each_form_of_an_entry_is_read`, `case_26_a_file_that_cannot_be_used_is_named_with_the_place_of_the_fault_and_not_its_content`, `case_26_a_helper_that_keeps_nothing_is_none_and_one_that_fails_is_named_with_its_host`, `case_26_a_helper_that_hangs_is_given_up_after_ten_seconds_and_killed` |
 //! | 27 | plain http | `case_27_nothing_is_asked_by_http_that_did_not_opt_in`; with real sockets: `case_27_a_certificate_that_is_not_good_is_refused_with_the_cure`, `case_27_a_proxy_gets_its_password_and_the_excepted_hosts_go_past_it`, `case_27_the_program_takes_proxies_and_certificates_from_its_environment_and_prints_no_password` |
 //! | 28 | secrets repeated, control characters | `case_28_no_secret_is_repeated_and_no_control_character_shown` |
