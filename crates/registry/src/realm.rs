@@ -24,10 +24,15 @@ pub(crate) struct Realm {
 /// The hosts that may speak plain http beside loopback: those that the user named.
 pub(crate) type PlainHttp = HashSet<Host>;
 
-/// Whether plain http may be spoken to `host`, which stands in a URL with its port: to loopback, and to what the user named.
-pub(crate) fn may_be_plain(uri: &Uri, named: &PlainHttp) -> bool {
-    let host = uri.authority().and_then(|authority| authority.as_str().parse::<Host>().ok());
-    host.is_some_and(|host| host.is_loopback() || named.contains(&host))
+/// Whether plain http may be spoken to `host`: to loopback, and to what the user named.
+pub(crate) fn may_be_plain(host: &Host, named: &PlainHttp) -> bool {
+    host.is_loopback() || named.contains(host)
+}
+
+/// The same for the host of a URL, with its port.
+fn leads_to_plain(uri: &Uri, named: &PlainHttp) -> bool {
+    let host = uri.authority().and_then(|authority| authority.as_str().parse().ok());
+    host.is_some_and(|host| may_be_plain(&host, named))
 }
 
 /// Checks the realm that `registry` named; `plain`: who may speak plain http. The error fits after "its token endpoint ", and
@@ -43,7 +48,7 @@ pub(crate) fn check(text: &str, registry: &Host, plain: &PlainHttp) -> Result<Re
     }
     match uri.scheme_str() {
         Some("https") => {}
-        Some("http") if may_be_plain(&uri, plain) => {}
+        Some("http") if leads_to_plain(&uri, plain) => {}
         _ => return Err(format!("{} is not https, which is refused", shown())),
     }
     if is_private(&host) && !is_private(registry.name()) {
@@ -98,7 +103,7 @@ pub(crate) fn check_hop(target: &Uri, registry: &Host, plain: &PlainHttp) -> Res
     }
     match target.scheme_str() {
         Some("https") => {}
-        Some("http") if may_be_plain(target, plain) => {}
+        Some("http") if leads_to_plain(target, plain) => {}
         _ => return Err(format!("{shown}, which is not https, and is refused")),
     }
     if is_private(&host) && !is_private(registry.name()) {

@@ -383,8 +383,7 @@ impl Site {
     }
 
     fn uri(&self, path: &str) -> Result<Uri, Trouble> {
-        let plain = self.host.is_loopback() || self.plain_http.contains(&self.host);
-        let scheme = if plain { "http" } else { "https" };
+        let scheme = if realm::may_be_plain(&self.host, &self.plain_http) { "http" } else { "https" };
         let uri = Uri::builder().scheme(scheme).authority(self.host.api_authority()).path_and_query(path);
         uri.build().map_err(|error| Trouble::Unreachable(format!("{}: no valid URL: {error}", self.host)))
     }

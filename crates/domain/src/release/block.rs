@@ -168,10 +168,10 @@ impl<'a> Body<'a> {
         self.found != Found::Nothing
     }
 
-    /// Every machine line of ours that can be read, top first: also where markers are missing or doubled, so that nobody can
-    /// read `line`.
+    /// The machine lines that count: that of our block or, where markers are missing or doubled so that it cannot be told, every
+    /// one that can be read, top first.
     pub fn lines(&self) -> &[Line] {
-        &self.lines
+        self.line().map_or(&self.lines, std::slice::from_ref)
     }
 
     /// Every machine line of ours inside a code block: a person's quotation, or our own below a fence that is left open.

@@ -11,10 +11,9 @@ use crate::version::ReleaseTag;
 /// every line that can be read counts.
 pub fn is_full(release: &Release) -> bool {
     let body = Body::read(release.body());
-    let is_full = match (body.line(), body.lines()) {
-        (Some(line), _) => line.status == LineStatus::Full,
-        (None, []) => !body.bears_our_block() || !looks_partial(release),
-        (None, lines) => lines.iter().any(|line| line.status == LineStatus::Full),
+    let is_full = match body.lines() {
+        [] => !body.bears_our_block() || !looks_partial(release),
+        lines => lines.iter().any(|line| line.status == LineStatus::Full),
     };
     is_full && !release.draft
 }

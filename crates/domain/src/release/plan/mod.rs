@@ -220,14 +220,13 @@ pub fn choose<'a>(releases: &'a [Release], tag: &ReleaseTag) -> Chosen<'a> {
 pub fn standing_full<'a>(releases: &'a [Release], tag: &ReleaseTag, commit: &CommitSha) -> Option<&'a Release> {
     let Chosen::One(release) = choose(releases, tag) else { return None };
     let body = Body::read(release.body());
-    let is_full = match (body.line(), body.lines()) {
-        (Some(line), _) => line.status == LineStatus::Full && line.commit == *commit,
-        (None, []) if !body.bears_our_block() => body.quoted().iter().any(|line| {
+    let is_full = match body.lines() {
+        [] if !body.bears_our_block() => body.quoted().iter().any(|line| {
             // An open fence above our block makes a quotation of it.
             line.tag == tag.as_str() && line.status == LineStatus::Full && line.commit == *commit
         }),
-        (None, []) => !looks_partial(release) && release.target_commitish == commit.as_str(),
-        (None, lines) => lines.iter().any(|line| line.status == LineStatus::Full && line.commit == *commit),
+        [] => !looks_partial(release) && release.target_commitish == commit.as_str(),
+        lines => lines.iter().any(|line| line.status == LineStatus::Full && line.commit == *commit),
     };
     Some(release).filter(|release| is_full && !release.draft)
 }
@@ -236,7 +235,7 @@ pub fn standing_full<'a>(releases: &'a [Release], tag: &ReleaseTag, commit: &Com
 /// draft ours.
 fn is_own(release: &Release) -> bool {
     let body = Body::read(release.body());
-    body.line().map_or_else(|| body.lines().iter().any(|line| !line.guest), |line| !line.guest)
+    body.lines().iter().any(|line| !line.guest)
 }
 
 /// True when the changelog has to be made: there is none in our block, or the tag moved.
@@ -320,7 +319,7 @@ impl Wanted {
     pub fn fields(&self, existing: Option<&Release>) -> Fields {
         let body = Body::read(existing.map_or("", Release::body));
         // What was written last is known also where a person broke the block around it.
-        let line = body.line().or_else(|| body.lines().first());
+        let line = body.lines().first();
         let guest = existing.is_some_and(|release| release.draft && !is_own(release)) && !self.adopt_drafts;
         // A person's title and flag are kept; ours is written where it is empty, the tag, or what we wrote last.
         let title_is_ours = existing.is_none_or(|release| {
