@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use action::{InputReader, MAX_WAIT, quoted};
-use domain::image::{Digest, ImageTag, Platform};
+use domain::image::{Digest, ImageTag, OWN_LABELS, Platform};
 use domain::service::ServiceName;
 use domain::template::Template;
 use domain::version::ReleaseTag;
@@ -168,15 +168,6 @@ pub(crate) enum BuildResult {
     Skipped,
     Pending,
 }
-
-/// The labels that are always set.
-pub(crate) const OWN_LABELS: [&str; 5] = [
-    "org.opencontainers.image.revision",
-    "org.opencontainers.image.source",
-    "org.opencontainers.image.version",
-    "org.opencontainers.image.created",
-    "org.opencontainers.image.title",
-];
 
 /// The arguments of `buildx build` that `buildx-args` takes: none says where the image goes, what it is called or who signs
 /// in, which the proof depends on (docker/buildx, "buildx build").

@@ -4,13 +4,13 @@
 //! more, finds everything there and pushes. So nothing is pushed when the tag moved meanwhile, a push that is tried again
 //! builds nothing again, and a failure belongs to one of the two.
 
-use domain::image::{ImageError, ImageReference, ImageTag, Platform, platform_list};
+use domain::image::{ImageError, ImageReference, ImageTag, OWN_LABELS, Platform, platform_list};
 use domain::repository::{CommitSha, Repository};
 use domain::template::Values;
 use domain::version::ReleaseTag;
 use jiff::Timestamp;
 
-use crate::inputs::{Cache, ExtraTag, Inputs, OWN_LABELS, Provenance};
+use crate::inputs::{Cache, ExtraTag, Inputs, Provenance};
 
 /// What the plan has to know beside the inputs.
 #[derive(Debug, Clone)]

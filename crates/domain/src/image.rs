@@ -213,6 +213,16 @@ impl fmt::Display for Digest {
     }
 }
 
+/// The labels that build-and-signal sets on every image, and takes from nobody (OCI image specification, "Annotations",
+/// "Pre-Defined Annotation Keys").
+pub const OWN_LABELS: [&str; 5] = [
+    "org.opencontainers.image.revision",
+    "org.opencontainers.image.source",
+    "org.opencontainers.image.version",
+    "org.opencontainers.image.created",
+    "org.opencontainers.image.title",
+];
+
 /// The one name of an architecture that has several, as builders write it into an index (containerd/platforms, `database.go`,
 /// `normalizeArch`).
 fn normalized<'a>(architecture: &'a str, variant: Option<&'a str>) -> (&'a str, Option<&'a str>) {

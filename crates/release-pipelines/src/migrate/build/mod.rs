@@ -6,6 +6,7 @@ mod command;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::image::OWN_LABELS;
 use domain::service::ServiceName;
 
 use super::expression::{self, Scope};
@@ -36,8 +37,6 @@ pub(super) struct Known<'a> {
     pub(super) scope: &'a Scope,
 }
 
-/// What release-actions writes into every image by itself, and takes from nobody.
-const OWN_LABELS: [&str; 5] = ["revision", "source", "version", "created", "title"];
 /// The actions that build an image, or may.
 const BUILDERS: [&str; 2] = ["docker/build-push-action", "docker/bake-action"];
 
@@ -331,7 +330,7 @@ impl Reader<'_, '_> {
         let mut kept = Vec::new();
         for (index, line) in filled.lines().enumerate() {
             let (key, at) = (line.split('=').next().unwrap_or_default().trim(), node.line(index));
-            let own = key.strip_prefix("org.opencontainers.image.").is_some_and(|key| OWN_LABELS.contains(&key));
+            let own = OWN_LABELS.contains(&key);
             if own {
                 let message = format!("`{key}` is left out of `{name}`");
                 self.remarks.note(at, message, "release-actions sets it, from the tag and its commit");
