@@ -172,7 +172,9 @@ mod tests {
         assert!(log.recv().await.is_some(), "it says that it began");
         stop.send(true).unwrap();
         assert_eq!(running.await.unwrap().unwrap(), Exit::Stopped);
-        assert!(printed(log).await.is_empty());
+        tokio::time::resume();
+        let left = timeout(Duration::from_secs(20), printed(log)).await.expect("what it started has ended");
+        assert!(left.is_empty());
     }
 
     #[tokio::test]
