@@ -298,7 +298,7 @@ async fn a_github_that_fails_late_is_waited_for_until_the_timeout_and_no_longer(
 #[tokio::test(start_paused = true)]
 async fn an_empty_api_budget_is_waited_for_until_it_is_filled_again() {
     let mut stage = Stage::with("api");
-    stage.input("timeout", "2h");
+    stage.input("timeout", "4h");
     stage.build("api");
     stage.world.rate_limit(6);
     stage.at(MINUTE * 61, |scene| scene.world.rate_limit(1000));
