@@ -74,7 +74,13 @@ fn image_of_template(text: &str) -> Option<ImageReference> {
     };
     assert_eq!(template.to_string(), text);
     let (repository, tag, service) = ("Octo/Shop".parse().unwrap(), "v1.2.3".parse().unwrap(), "api".parse().unwrap());
-    match template.image(Values { repository: &repository, tag: &tag, service: Some(&service) }) {
+    let commit = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+    match template.image(Values {
+        repository: &repository,
+        tag: &tag,
+        revision: Some(&commit),
+        service: Some(&service),
+    }) {
         Ok(image) => accepted(&image.to_string()),
         Err(error) => {
             super::assert_printable(&error.to_string());

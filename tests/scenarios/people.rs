@@ -233,6 +233,27 @@ async fn a_tag_that_moves_while_we_wait_is_followed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn images_that_are_named_by_their_commit_are_those_of_the_commit_that_the_tag_names_now() {
+    let mut stage = Stage::with("api");
+    let name = |commit: &str| format!("ghcr.io/octo/shop/api:sha-{commit}");
+    stage.world.push(&name(&stage.commit), &image_of(&stage.commit));
+    stage.input("image", "ghcr.io/{repository}/{service}:sha-{revision}").input("name", "{tag} at {revision}");
+    let pushed = stage.world.commit("a hotfix");
+    stage.at(MINUTE, move |scene| {
+        scene.world.move_tag(&scene.tag, &pushed);
+        scene.world.push(&name(&pushed), &image_of(&pushed));
+    });
+    stage.run().await.is("complete", 0);
+    assert!(stage.body().contains(&name(&stage.commit)), "{}", stage.body());
+    tokio::time::sleep(MINUTE * 3).await;
+    stage.run().await.is("complete", 0);
+    let now = stage.release().target_commitish;
+    assert_ne!(now, stage.commit);
+    assert!(stage.body().contains(&name(&now)) && !stage.body().contains(&stage.commit), "{}", stage.body());
+    assert_eq!(stage.release().name, Some(format!("v1.0.0 at {now}")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tag_that_moves_right_before_publishing_is_followed() {
     let stage = built();
     stage.world.latency(SECOND);

@@ -29,8 +29,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) run_url: Option<&'a str>,
     /// Whether everybody sees the repository.
     pub(crate) public: bool,
-    /// Whether the run is of a branch.
-    pub(crate) on_branch: bool,
+    /// The reference that the run is of, such as `refs/heads/main`; `None` outside a runner.
+    pub(crate) git_ref: Option<&'a str>,
     /// Whether the runner offers its cache service.
     pub(crate) has_cache_service: bool,
 }
@@ -63,12 +63,17 @@ impl Plan {
     /// Makes the plan.
     ///
     /// # Errors
-    /// When the names make no image reference: all of them.
+    /// When names make no image reference, or a line asks for what is not known here: all of them.
     pub(crate) fn new(inputs: &Inputs, facts: &Facts<'_>) -> Result<Self, Vec<String>> {
-        let images = match facts.tag {
-            Some(tag) => images(inputs, Values { repository: facts.repository, tag, service: Some(&inputs.service) })?,
-            None => Vec::new(),
-        };
+        let mut problems = Vec::new();
+        let images = facts.tag.map(|tag| images(inputs, values(inputs, facts, tag), &mut problems)).unwrap_or_default();
+        let [build_args, labels, annotations] =
+            [("build-args", &inputs.build_args), ("labels", &inputs.labels), ("annotations", &inputs.annotations)].map(
+                |(name, lines)| lines.iter().map(|line| fill(name, line, facts, &mut problems)).collect::<Vec<_>>(),
+            );
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         let mut build = vec!["--file".to_owned(), inputs.dockerfile.display().to_string()];
         let mut option = |name: &str, value: String| build.extend([name.to_owned(), value]);
         if let Some(platforms) = &inputs.platforms {
@@ -77,7 +82,9 @@ impl Plan {
         if let Some(target) = &inputs.target {
             option("--target", target.clone());
         }
-        inputs.build_args.iter().for_each(|argument| option("--build-arg", argument.clone()));
+        for argument in build_args {
+            option("--build-arg", argument);
+        }
         inputs.build_contexts.iter().for_each(|context| option("--build-context", context.clone()));
         for (id, path) in &inputs.secret_files {
             option("--secret", format!("id={id},src={}", path.display()));
@@ -89,12 +96,14 @@ impl Plan {
             secrets.push((variable, secret.value.clone()));
         }
         let own = own_labels(inputs, facts);
-        own.iter().chain(&inputs.labels).for_each(|label| option("--label", label.clone()));
+        own.iter().chain(&labels).for_each(|label| option("--label", label.clone()));
         let provenance = inputs.provenance.unwrap_or(if facts.public { Provenance::Max } else { Provenance::Min });
         if makes_index(inputs.platforms.as_deref(), provenance, inputs.sbom) {
-            own.iter().chain(&inputs.annotations).for_each(|pair| option("--annotation", format!("index:{pair}")));
+            own.iter().chain(&annotations).for_each(|pair| option("--annotation", format!("index:{pair}")));
         } else {
-            inputs.annotations.iter().for_each(|pair| option("--annotation", format!("manifest:{pair}")));
+            for pair in annotations {
+                option("--annotation", format!("manifest:{pair}"));
+            }
         }
         let builder = facts.run_url.map(|url| format!(",builder-id={url}")).unwrap_or_default();
         option(
@@ -153,9 +162,42 @@ fn call(arguments: impl Iterator<Item = String>, context: &str) -> Vec<String> {
         .collect()
 }
 
+fn values<'a>(inputs: &'a Inputs, facts: &Facts<'a>, tag: &'a ReleaseTag) -> Values<'a> {
+    Values { repository: facts.repository, tag, revision: facts.commit, service: Some(&inputs.service) }
+}
+
+/// A line with `{tag}`, `{version}` and `{revision}` filled in; its other braces are its own, as they may be JSON's. Without
+/// a tag its two words are the name of the branch, as `github.ref_name` has it.
+fn fill(input: &str, line: &str, facts: &Facts<'_>, problems: &mut Vec<String>) -> String {
+    let name = facts.git_ref.and_then(|name| name.splitn(3, '/').nth(2));
+    // A check build may run for a tag too.
+    let version = facts.git_ref.and_then(|name| name.strip_prefix("refs/tags/v")).or(name);
+    let known = [
+        ("tag}", facts.tag.map(ToString::to_string).or_else(|| name.map(str::to_owned))),
+        ("version}", facts.tag.map(ReleaseTag::version).or(version).map(str::to_owned)),
+        ("revision}", facts.commit.map(ToString::to_string)),
+    ];
+    let (mut filled, mut rest) = (String::new(), line);
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        rest = after;
+        let Some((word, value)) = known.iter().find(|(word, _)| after.starts_with(word)) else {
+            filled.push('{');
+            continue;
+        };
+        rest = &after[word.len()..];
+        match value {
+            Some(value) => filled.push_str(value),
+            None => problems.push(format!(
+                "`{input}`: `{{{word}` is not known here: it needs a checkout before this step, and the run of a branch or a tag"
+            )),
+        }
+    }
+    filled + rest
+}
+
 /// The image by each of its tags, each once.
-fn images(inputs: &Inputs, values: Values<'_>) -> Result<Vec<ImageReference>, Vec<String>> {
-    let mut problems = Vec::new();
+fn images(inputs: &Inputs, values: Values<'_>, problems: &mut Vec<String>) -> Vec<ImageReference> {
     let mut images: Vec<ImageReference> = Vec::new();
     let mut add = |name: &str, image: Result<ImageReference, ImageError>| match image {
         Ok(image) if image.digest().is_some() => {
@@ -176,7 +218,7 @@ fn images(inputs: &Inputs, values: Values<'_>) -> Result<Vec<ImageReference>, Ve
             (ExtraTag::Beside(_), Err(_)) => {}
         }
     }
-    if problems.is_empty() { Ok(images) } else { Err(problems) }
+    images
 }
 
 /// The labels that are always set (OCI image specification, "Pre-Defined Annotation Keys").
@@ -209,7 +251,9 @@ fn cache(inputs: &Inputs, facts: &Facts<'_>) -> (Option<String>, Option<String>)
         },
         Cache::Gha | Cache::None => return (None, None),
     };
-    let writes = inputs.cache_write.unwrap_or(facts.on_branch && facts.tag.is_none());
+    let writes = inputs
+        .cache_write
+        .unwrap_or(facts.tag.is_none() && facts.git_ref.is_some_and(|name| name.starts_with("refs/heads/")));
     let to = writes.then(|| format!("{from},mode=max,ignore-error=true"));
     (Some(from), to)
 }
@@ -217,8 +261,7 @@ fn cache(inputs: &Inputs, facts: &Facts<'_>) -> (Option<String>, Option<String>)
 /// The tag that the cache is kept under, beside the image, also where no tag is released.
 fn cache_image(inputs: &Inputs, facts: &Facts<'_>) -> Option<ImageReference> {
     let any: ReleaseTag = "0.0.0".parse().ok()?;
-    let values =
-        Values { repository: facts.repository, tag: facts.tag.unwrap_or(&any), service: Some(&inputs.service) };
+    let values = values(inputs, facts, facts.tag.unwrap_or(&any));
     let tag = format!("cache-{}", inputs.cache_scope).parse().ok()?;
     Some(inputs.image.image(values).ok()?.with_tag(tag))
 }
@@ -231,8 +274,12 @@ mod tests {
 
     use super::*;
 
-    /// The inputs, the facts of a release, and what comes of them, one argument a line.
     fn plan(inputs: &[(&str, &str)], edit: impl FnOnce(&mut Facts<'_>), expected: &ExpectFile) {
+        expected.assert_eq(&planned(inputs, edit).unwrap());
+    }
+
+    /// The inputs, the facts of a release, and what comes of them, one argument a line.
+    fn planned(inputs: &[(&str, &str)], edit: impl FnOnce(&mut Facts<'_>)) -> Result<String, Vec<String>> {
         let folder = tempfile::tempdir().unwrap();
         for service in ["api", "web", "indexing-service", "cleaner-service", "metadata-service", "thumbnail-service"] {
             std::fs::create_dir_all(folder.path().join("deploy/docker").join(service)).unwrap();
@@ -257,13 +304,13 @@ mod tests {
             now: "2026-11-25T10:00:00Z".parse().unwrap(),
             run_url: Some("https://github.com/Octo/Shop/actions/runs/7/attempts/1"),
             public: true,
-            on_branch: false,
+            git_ref: Some("refs/tags/v0.4.0-rc1"),
             has_cache_service: true,
         };
         edit(&mut facts);
-        let plan = Plan::new(&inputs.unwrap(), &facts).unwrap();
+        let plan = Plan::new(&inputs.unwrap(), &facts)?;
         let call = if facts.tag.is_some() { plan.push_call(true) } else { plan.build_call(true) };
-        expected.assert_eq(&format!("{}\n", call.join("\n")));
+        Ok(format!("{}\n", call.join("\n")))
     }
 
     #[test]
@@ -281,14 +328,14 @@ mod tests {
         let inputs = [
             ("service-name", "api"),
             ("image", "registry.example.com/{owner}/{service}:{tag}"),
-            ("extra-tags", "latest {version}-x, ghcr.io/{repository}/{service}:{version}"),
+            ("extra-tags", "latest {version}-x sha-{revision}, ghcr.io/{repository}/{service}:{version}"),
             ("target", "final"),
-            ("build-args", "A=b c\nB"),
+            ("build-args", "A=b c\nB\nC={version} of {tag} at {revision}, {\"x\": {}} {other}"),
             ("build-contexts", "base=docker-image://debian:13"),
             ("secrets", "npm=x"),
             ("secret-files", "key=Dockerfile"),
-            ("labels", "a.b=c d"),
-            ("annotations", "e.f=g"),
+            ("labels", "a.b=c d\nv={version}"),
+            ("annotations", "e.f=g{tag}"),
             ("cache", "registry"),
             ("cache-write", "true"),
             ("provenance", "min"),
@@ -302,9 +349,24 @@ mod tests {
     fn a_check_build_of_a_branch() {
         let branch = |facts: &mut Facts<'_>| {
             facts.tag = None;
-            facts.on_branch = true;
+            facts.git_ref = Some("refs/heads/main");
         };
-        plan(&[("service-name", "api"), ("push", "false")], branch, &expect_file!["golden/branch.txt"]);
+        let inputs = [("service-name", "api"), ("push", "false"), ("build-args", "V={version} {tag}\nR={revision}")];
+        plan(&inputs, branch, &expect_file!["golden/branch.txt"]);
+    }
+
+    #[test]
+    fn a_line_that_asks_for_what_is_not_known_is_a_problem() {
+        let nowhere = |facts: &mut Facts<'_>| {
+            (facts.tag, facts.commit, facts.git_ref) = (None, None, None);
+        };
+        let inputs =
+            [("service-name", "api"), ("push", "false"), ("labels", "a={version}"), ("build-args", "R={revision}")];
+        let problems = planned(&inputs, nowhere).unwrap_err().join("\n");
+        assert!(problems.contains("`labels`: `{version}` is not known here"), "{problems}");
+        assert!(problems.contains("`build-args`: `{revision}` is not known here"), "{problems}");
+        let of_a_tag = |facts: &mut Facts<'_>| facts.tag = None;
+        assert!(planned(&inputs, of_a_tag).unwrap().contains("a=0.4.0-rc1\n"));
     }
 
     #[test]

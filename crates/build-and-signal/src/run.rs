@@ -191,7 +191,7 @@ impl Run<'_> {
                 now: whole_seconds(session.github.now()),
                 run_url: run_url.as_deref(),
                 public: session.event.private == Some(false),
-                on_branch: session.runner.git_ref.as_deref().is_some_and(|name| name.starts_with("refs/heads/")),
+                git_ref: session.runner.git_ref.as_deref(),
                 has_cache_service,
             },
         )

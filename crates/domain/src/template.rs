@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::image::{ImageError, ImageReference};
-use crate::repository::Repository;
+use crate::repository::{CommitSha, Repository};
 use crate::service::ServiceName;
 use crate::version::ReleaseTag;
 
@@ -29,6 +29,7 @@ enum Placeholder {
     Service,
     Tag,
     Version,
+    Revision,
 }
 
 /// Why a text is not a template.
@@ -36,7 +37,7 @@ enum Placeholder {
 pub enum TemplateError {
     /// A name in braces that stands for nothing.
     #[error(
-        "`{{{0}}}` is not a placeholder: use {{repository}}, {{owner}}, {{repo}}, {{service}}, {{tag}} or {{version}}"
+        "`{{{0}}}` is not a placeholder: use {{repository}}, {{owner}}, {{repo}}, {{service}}, {{tag}}, {{version}} or {{revision}}"
     )]
     Unknown(String),
     /// A brace without its partner.
@@ -54,6 +55,8 @@ pub struct Values<'a> {
     pub repository: &'a Repository,
     /// `{tag}`, `{version}`.
     pub tag: &'a ReleaseTag,
+    /// `{revision}`; `None` when the tag's commit is not known.
+    pub revision: Option<&'a CommitSha>,
     /// `{service}`; `None` in a release title.
     pub service: Option<&'a ServiceName>,
 }
@@ -64,7 +67,13 @@ impl Template {
         self.parts.contains(&Part::Placeholder(Placeholder::Service))
     }
 
-    /// The text with every placeholder filled. `{service}` without a service stays empty; `inputs` refuses that earlier.
+    /// True when `{revision}` stands in it.
+    pub fn names_revision(&self) -> bool {
+        self.parts.contains(&Part::Placeholder(Placeholder::Revision))
+    }
+
+    /// The text with every placeholder filled. `{service}` without a service and `{revision}` without a commit stay empty;
+    /// who has none refuses them earlier.
     pub fn fill(&self, values: Values<'_>) -> String {
         self.parts.iter().map(|part| part.fill(values)).collect()
     }
@@ -91,6 +100,7 @@ impl Part {
             Self::Placeholder(Placeholder::Service) => values.service.map(ToString::to_string).unwrap_or_default(),
             Self::Placeholder(Placeholder::Tag) => values.tag.to_string(),
             Self::Placeholder(Placeholder::Version) => values.tag.version().to_owned(),
+            Self::Placeholder(Placeholder::Revision) => values.revision.map(ToString::to_string).unwrap_or_default(),
         }
     }
 }
@@ -116,6 +126,7 @@ impl FromStr for Template {
                 "service" => Placeholder::Service,
                 "tag" => Placeholder::Tag,
                 "version" => Placeholder::Version,
+                "revision" => Placeholder::Revision,
                 other => {
                     return Err(TemplateError::Unknown(other.chars().take(200).flat_map(char::escape_debug).collect()));
                 }
@@ -142,7 +153,8 @@ mod tests {
     fn image(template: &str) -> String {
         let (repository, tag, service) =
             ("Octo/Shop".parse().unwrap(), "v1.2.3".parse().unwrap(), "api".parse().unwrap());
-        let values = Values { repository: &repository, tag: &tag, service: Some(&service) };
+        let revision = "0123456789abcdef0123456789abcdef01234567".parse().unwrap();
+        let values = Values { repository: &repository, tag: &tag, revision: Some(&revision), service: Some(&service) };
         template
             .parse::<Template>()
             .unwrap()
@@ -159,6 +171,7 @@ mod tests {
             "127.0.0.1:5000/octo/shop:v1.2.3"
         );
         assert_eq!(image("GHCR.io/{repo}:RC1"), "ghcr.io/shop:RC1");
+        assert_eq!(image("ghcr.io/{repo}:sha-{revision}"), "ghcr.io/shop:sha-0123456789abcdef0123456789abcdef01234567");
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Inputs {
             reader.problem(
                 "name",
                 quoted(raw.name.as_deref().unwrap_or_default()),
-                "{repository}, {owner}, {repo}, {tag} and {version}: a release has no one service",
+                "{repository}, {owner}, {repo}, {tag}, {version} and {revision}: a release has no one service",
             );
         }
         let policy =

@@ -197,7 +197,12 @@ impl Publisher<'_> {
         let (inputs, subject) = (&self.context.inputs, self.subject);
         let judgements: &[Judgement] = &self.decision.judgements;
         let full = self.completeness == Completeness::Full;
-        let mut title = inputs.name.fill(Values { repository: subject.repository, tag: subject.tag, service: None });
+        let mut title = inputs.name.fill(Values {
+            repository: subject.repository,
+            tag: subject.tag,
+            revision: Some(subject.commit),
+            service: None,
+        });
         if !full {
             title.push_str(&body::partial_suffix(judgements));
         }

@@ -104,8 +104,11 @@ fn past_run(run: &github::Run) -> PastRun {
 
 /// The image of `tag`, if the registry still has it.
 async fn last_good(context: &Context, recipe: &Recipe, judgement: &Judgement, tag: &ReleaseTag) -> Option<LastGood> {
-    let values = Values { repository: &context.repository, tag, service: Some(&judgement.service) };
-    let image = recipe.image.as_ref().unwrap_or(&context.inputs.image).image(values).ok()?;
+    let values = Values { repository: &context.repository, tag, revision: None, service: Some(&judgement.service) };
+    // The commit of that tag is not asked for.
+    let template =
+        Some(recipe.image.as_ref().unwrap_or(&context.inputs.image)).filter(|name| !name.names_revision())?;
+    let image = template.image(values).ok()?;
     let seen = image != judgement.reference && matches!(context.registry.digest(&image).await, Glance::Digest(_));
     seen.then(|| LastGood { tag: tag.clone(), image })
 }

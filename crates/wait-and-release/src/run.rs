@@ -208,7 +208,12 @@ async fn services(
     };
     let (mut services, mut problems) = (Vec::new(), Vec::new());
     for (name, required, image, platforms) in listed {
-        let values = Values { repository: &context.repository, tag: &target.tag, service: Some(&name) };
+        let values = Values {
+            repository: &context.repository,
+            tag: &target.tag,
+            revision: Some(&target.commit),
+            service: Some(&name),
+        };
         match image.as_ref().unwrap_or(&context.inputs.image).image(values) {
             Ok(reference) => {
                 recipes.entry(name.clone()).or_default().image = image;
