@@ -95,6 +95,15 @@ pub(crate) struct Notes {
     pub(crate) inputs: Vec<Input>,
 }
 
+/// What `github` says of the tag whose push starts a workflow, and what says the same in a release file that is started
+/// by hand too, on a branch and with the tag as an input.
+pub(crate) const EVENT: [(&str, &str); 4] = [
+    ("github.ref_name", "inputs.tag || github.ref_name"),
+    ("github.ref", "inputs.tag && format('refs/tags/{0}', inputs.tag) || github.ref"),
+    ("github.ref_type", "inputs.tag && 'tag' || github.ref_type"),
+    ("github.event_name", "inputs.tag && 'push' || github.event_name"),
+];
+
 /// The tags of full versions and pre-releases, and not the moving `v1`.
 pub(crate) const VERSIONS: [&str; 2] = ["v[0-9]+.[0-9]+.[0-9]+", "v[0-9]+.[0-9]+.[0-9]+-*"];
 /// How long wait-and-release waits by default, in minutes.
@@ -132,8 +141,11 @@ impl Pipelines {
         let mut paths = service.paths.clone();
         paths.push(own);
         let inputs = service.inputs.iter().chain(&service.ci_inputs).cloned().map(|mut input| {
-            // Nobody starts it for a tag.
-            input.value = input.value.replace("inputs.tag || github.ref_name", "github.ref_name");
+            // Nobody starts it for a tag, so that the event tells everything.
+            for (event, by_hand) in EVENT {
+                input.value = input.value.replace(&format!("({by_hand})"), event).replace(by_hand, event);
+            }
+            input.value = input.value.replace("inputs.tag", "''");
             input
         });
         let inputs = inputs.collect::<Vec<_>>();

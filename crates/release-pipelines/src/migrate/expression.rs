@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use github_actions_expressions::context::Context;
-use github_actions_expressions::{Evaluation, Expr};
+use github_actions_expressions::{Evaluation, Expr, SpannedExpr};
 
 use super::sample;
+use crate::pipeline::EVENT;
 use crate::yaml::{Node, Value};
 
 /// What stands for a value that only the tag or the repository decides. They are characters that no workflow holds, so
@@ -16,7 +17,33 @@ pub(super) const VERSION: char = '\u{e002}';
 pub(super) const REPOSITORY: char = '\u{e003}';
 pub(super) const OWNER: char = '\u{e004}';
 pub(super) const REPO: char = '\u{e005}';
-const ALL: [char; 5] = [TAG, VERSION, REPOSITORY, OWNER, REPO];
+pub(super) const REVISION: char = '\u{e007}';
+/// Each with the placeholder of release-actions, and the expression that says the same.
+const ALL: [(char, &str, Option<&str>); 6] = [
+    (TAG, "{tag}", Some(EVENT[0].1)),
+    (VERSION, "{version}", None),
+    (REVISION, "{revision}", None),
+    (REPOSITORY, "{repository}", Some("github.repository")),
+    (OWNER, "{owner}", Some("github.repository_owner")),
+    (REPO, "{repo}", Some("github.event.repository.name")),
+];
+/// Of `github`, what a release file has as the old workflow had it, whatever starts it. `event.repository` is the other.
+const SAME: [&str; 14] = [
+    "actor",
+    "actor_id",
+    "api_url",
+    "graphql_url",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+    "repositoryurl",
+    "run_attempt",
+    "run_id",
+    "server_url",
+    "token",
+    "triggering_actor",
+];
 
 /// What is known where an expression stands.
 #[derive(Debug, Clone, Default)]
@@ -61,24 +88,21 @@ impl Scope {
         {
             return TAG.to_string();
         }
-        let joins = only_joins(&expression.inner);
-        let (mut filled, mut at) = (String::new(), 0);
-        let mut contexts = expression.contexts();
-        contexts.sort_by_key(|(_, origin)| origin.span.start);
-        for (context, origin) in contexts {
-            let Some(text) = self.context(context).filter(|text| joins || is_plain(text)) else { continue };
-            if origin.span.start < at || text.contains("${{") {
-                continue;
-            }
-            filled.push_str(&source[at..origin.span.start]);
-            filled.push_str(&literal(self.of_matrix(context), &text));
-            at = origin.span.end;
-        }
-        filled.push_str(&source[at..]);
-        match Expr::parse(&filled).ok().and_then(|expression| expression.consteval()) {
-            Some(value) => value.sema().to_string(),
-            None => format!("${{{{ {filled} }}}}"),
-        }
+        // A part that is known later stands only in what is known as a whole.
+        let evaluated = |filled: &str| Some(Expr::parse(filled).ok()?.consteval()?.sema().to_string());
+        let joined = only_joins(&expression.inner).then(|| evaluated(&self.replaced(source, &expression, |_| true)));
+        joined.flatten().unwrap_or_else(|| {
+            let filled = self.replaced(source, &expression, is_plain);
+            evaluated(&filled).unwrap_or_else(|| format!("${{{{ {filled} }}}}"))
+        })
+    }
+
+    /// An expression with literals for the contexts whose value `takes` allows.
+    fn replaced(&self, source: &str, expression: &SpannedExpr<'_>, takes: impl Fn(&str) -> bool) -> String {
+        rewritten(source, expression, |context, _| {
+            let text = self.context(context).filter(|text| takes(text) && !text.contains("${{"))?;
+            Some(literal(self.of_matrix(context), &text))
+        })
     }
 
     fn of_matrix(&self, context: &Context<'_>) -> Option<&Value> {
@@ -112,6 +136,7 @@ impl Scope {
                 "ref_name" => Some(TAG.to_string()),
                 "ref" => Some(format!("refs/tags/{TAG}")),
                 "ref_type" => Some("tag".into()),
+                "sha" => Some(REVISION.to_string()),
                 "repository" => Some(REPOSITORY.to_string()),
                 "repository_owner" => Some(OWNER.to_string()),
                 "event.repository.name" => Some(REPO.to_string()),
@@ -120,6 +145,23 @@ impl Scope {
             _ => None,
         }
     }
+}
+
+/// An expression with other texts in place of some of its contexts.
+fn rewritten(
+    source: &str,
+    expression: &SpannedExpr<'_>,
+    mut text: impl FnMut(&Context<'_>, &str) -> Option<String>,
+) -> String {
+    let (mut written, mut at) = (String::new(), 0);
+    let mut contexts = expression.contexts();
+    contexts.sort_by_key(|(_, origin)| origin.span.start);
+    for (context, origin) in contexts {
+        let Some(text) = (origin.span.start >= at).then(|| text(context, origin.raw)).flatten() else { continue };
+        written.extend([&source[at..origin.span.start], &text]);
+        at = origin.span.end;
+    }
+    written + &source[at..]
 }
 
 /// GitHub compares the names of properties without their case.
@@ -159,60 +201,99 @@ fn only_joins(expression: &Expr<'_>) -> bool {
 
 /// Whether a text holds nothing that is known later.
 pub(super) fn is_plain(text: &str) -> bool {
-    !text.contains("${{") && !text.contains(ALL)
+    !text.contains("${{") && !ALL.iter().any(|(mark, ..)| text.contains(*mark))
 }
 
 /// The text as a template of release-actions (`{tag}`, `{version}` …); `Err` with the expression that no template holds.
 pub(super) fn template(text: &str) -> Result<String, String> {
-    if let Some((_, rest)) = text.split_once("${{") {
-        return Err(rest.split("}}").next().unwrap_or_default().trim().to_owned());
+    match text.split_once("${{") {
+        Some((_, rest)) => Err(rest.split("}}").next().unwrap_or_default().trim().to_owned()),
+        None => Ok(ALL.iter().fold(text.to_owned(), |text, (mark, name, _)| text.replace(*mark, name))),
     }
-    let names =
-        [(TAG, "{tag}"), (VERSION, "{version}"), (REPOSITORY, "{repository}"), (OWNER, "{owner}"), (REPO, "{repo}")];
-    Ok(names.iter().fold(text.to_owned(), |text, (mark, name)| text.replace(*mark, name)))
 }
 
-/// The text as an input of a called workflow, where no step has run yet (GitHub, "Context availability":
-/// `jobs.<job_id>.with.<with_id>`); `Err` with what is not known there.
+/// What a called workflow gets, where no step has run yet (GitHub, "Context availability": `jobs.<job_id>.with.<with_id>`).
+const CALLED: [&str; 3] = ["github", "inputs", "vars"];
+
+/// The text as an input of a called workflow; `Err` with what is not known there.
 pub(super) fn input(text: &str) -> Result<String, String> {
-    with(text, &["github", "inputs", "vars"], "inputs.tag || github.ref_name")
+    marks_as_expressions(&expressions(text, &CALLED)?)
+}
+
+/// The text as a line of `build-args`, `labels` or `annotations`, where release-actions fills in three words.
+pub(super) fn line(text: &str) -> Result<String, String> {
+    let words = ALL.iter().filter(|(mark, ..)| [TAG, VERSION, REVISION].contains(mark));
+    let mut line = expressions(text, &CALLED)?;
+    for (mark, word, _) in words {
+        if text.contains(word) {
+            return Err(format!("`{word}`, which release-actions fills in"));
+        }
+        line = line.replace(*mark, word);
+    }
+    marks_as_expressions(&line)
+}
+
+/// The text as one of the `extra-tags`: a template that may hold expressions.
+pub(super) fn extra(text: &str) -> Result<String, String> {
+    let text = expressions(text, &CALLED).map_err(|what| format!("{what} in the image's name"))?;
+    Ok(ALL.iter().fold(text, |text, (mark, name, _)| text.replace(*mark, name)))
 }
 
 /// The text as a secret of a called workflow (`jobs.<job_id>.secrets.<secrets_id>`).
 pub(super) fn secret(text: &str) -> Result<String, String> {
-    with(text, &["github", "inputs", "vars", "secrets"], "inputs.tag || github.ref_name")
+    marks_as_expressions(&expressions(text, &["github", "inputs", "vars", "secrets"])?)
 }
 
 /// The text as an input of release-notes.yml, which the end of a build starts too: the tag is that build's then, and the
 /// rest of `github` says what the default branch is.
 pub(super) fn notes(text: &str) -> Result<String, String> {
-    with(text, &["vars"], "inputs.tag || github.event.workflow_run.head_branch || github.ref_name")
+    let tag = "${{ inputs.tag || github.event.workflow_run.head_branch || github.ref_name }}";
+    marks_as_expressions(&expressions(text, &["vars"])?.replace(TAG, tag))
 }
 
-fn with(text: &str, known: &[&str], tag: &str) -> Result<String, String> {
+/// The marks as expressions; `Err` with what no expression says.
+fn marks_as_expressions(text: &str) -> Result<String, String> {
     if text.contains(VERSION) {
         return Err("the version without its `v`, which no expression can make of the tag".into());
     }
-    let names = [
-        (TAG, tag),
-        (REPOSITORY, "github.repository"),
-        (OWNER, "github.repository_owner"),
-        (REPO, "github.event.repository.name"),
-    ];
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once("${{") {
-        let expression = after.get(..end(after).unwrap_or(after.len())).unwrap_or_default();
-        let parsed = Expr::parse(expression.trim()).map_err(|_| expression.trim().to_owned())?;
-        for (context, origin) in parsed.contexts() {
-            let head = origin.raw.split(['.', '[']).next().unwrap_or_default().to_ascii_lowercase();
-            let other_input = head == "inputs" && !context.matches("inputs.tag");
-            if !known.contains(&head.as_str()) || other_input {
-                return Err(format!("`{}`", origin.raw));
-            }
-        }
-        rest = &after[expression.len()..];
+    if text.contains(REVISION) {
+        return Err("`github.sha`, which is the branch's where an old tag is built by hand".into());
     }
-    Ok(names.iter().fold(text.to_owned(), |text, (mark, name)| text.replace(*mark, &format!("${{{{ {name} }}}}"))))
+    let names = ALL.iter().filter_map(|(mark, _, expression)| Some((*mark, (*expression)?)));
+    Ok(names.fold(text.to_owned(), |text, (mark, name)| text.replace(mark, &format!("${{{{ {name} }}}}"))))
+}
+
+/// The text with each of its expressions as it is true in a release file, also when that is started by hand; `Err` with
+/// what is not `known`, or not the same, there.
+fn expressions(text: &str, known: &[&str]) -> Result<String, String> {
+    let (mut written, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once("${{") {
+        let expression = &after[..end(after).unwrap_or(after.len())];
+        let source = expression.trim();
+        let parsed = Expr::parse(source).map_err(|_| source.to_owned())?;
+        let mut unknown = None;
+        let expression_now = rewritten(source, &parsed, |context, raw| {
+            let path = context.as_pattern().unwrap_or_else(|| raw.to_owned()).to_ascii_lowercase();
+            let (head, tail) = path.split_once('.').unwrap_or((&path, ""));
+            let is_same = match head {
+                "github" => SAME.contains(&tail) || tail.starts_with("event.repository."),
+                "inputs" => tail == "tag",
+                _ => true,
+            };
+            let by_hand = EVENT.iter().find(|(name, _)| *name == path);
+            if !known.contains(&head) || (!is_same && by_hand.is_none()) {
+                unknown.get_or_insert_with(|| format!("`{raw}`"));
+            }
+            let (_, by_hand) = by_hand?;
+            Some(if source == raw { (*by_hand).to_owned() } else { format!("({by_hand})") })
+        });
+        if let Some(unknown) = unknown {
+            return Err(unknown);
+        }
+        written.extend([before, "${{ ", &expression_now, " }}"]);
+        rest = after.get(expression.len() + 2..).unwrap_or_default();
+    }
+    Ok(written + rest)
 }
 
 /// The expression that a text is, with nothing before or after it.
@@ -231,10 +312,7 @@ pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str
     let expression = Expr::parse(source).ok()?;
     let kind = if reference.starts_with("refs/tags/") { "tag" } else { "branch" };
     let name = reference.splitn(3, '/').last().unwrap_or_default();
-    let (mut filled, mut at) = (String::new(), 0);
-    let mut contexts = expression.contexts();
-    contexts.sort_by_key(|(_, origin)| origin.span.start);
-    for (context, origin) in contexts {
+    let filled = rewritten(source, &expression, |context, _| {
         let known = match context.as_pattern()?.to_ascii_lowercase().as_str() {
             "github.event_name" => event.to_owned(),
             "github.ref" => reference.to_owned(),
@@ -242,11 +320,8 @@ pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str
             "github.ref_type" => kind.to_owned(),
             _ => scope.context(context).filter(|text| is_plain(text))?,
         };
-        filled.push_str(&source[at..origin.span.start]);
-        filled.push_str(&literal(scope.of_matrix(context), &known));
-        at = origin.span.end;
-    }
-    filled.push_str(&source[at..]);
+        Some(literal(scope.of_matrix(context), &known))
+    });
     // A job or a step that comes to its turn: what went before was well.
     let filled = filled.replace("success()", "true").replace("!cancelled()", "true").replace("always()", "true");
     let filled = filled.replace("failure()", "false").replace("cancelled()", "false");
@@ -324,10 +399,46 @@ mod tests {
         assert_eq!(template(&text).unwrap(), "{repository}/x:{version}");
         assert!(input(&text).is_err());
         assert_eq!(template("${{ vars.X }}").unwrap_err(), "vars.X");
-        let text = scope().fill("REF=${{ github.ref_name }} ${{ vars.X }} ${{ github.sha }}");
-        assert_eq!(input(&text).unwrap(), "REF=${{ inputs.tag || github.ref_name }} ${{ vars.X }} ${{ github.sha }}");
+        let text = scope().fill("REF=${{ github.ref_name }} ${{ vars.X }}");
+        assert_eq!(input(&text).unwrap(), "REF=${{ inputs.tag || github.ref_name }} ${{ vars.X }}");
+        let text =
+            scope().fill("${{ format('{0}@{1}', github.ref_name, github.sha) }} ${{ steps.v.outputs.version }} {x}");
+        assert_eq!(line(&text).unwrap(), "{tag}@{revision} {version} {x}");
+        assert_eq!(extra(&text).unwrap(), "{tag}@{revision} {version} {x}");
+        assert!(input(&text).is_err() && secret(&text).is_err() && notes(&text).is_err());
+        assert_eq!(line("A={version}").unwrap_err(), "`{version}`, which release-actions fills in");
         for text in ["${{ secrets.X }}", "${{ steps.a.outputs.b }}", "${{ inputs.other }}", "${{ matrix.list }}"] {
             assert!(input(text).is_err(), "{text}");
+        }
+    }
+
+    /// GitHub, "Contexts reference": what a run by hand says of the branch that it runs on.
+    #[test]
+    fn an_expression_means_the_tag_where_the_file_is_started_by_hand_for_it() {
+        let tag = "inputs.tag || github.ref_name";
+        for (text, expected) in [
+            (
+                "${{ contains(github.ref_name, '-') && 'x' || 'y' }}",
+                format!("${{{{ contains(({tag}), '-') && 'x' || 'y' }}}}"),
+            ),
+            (
+                "${{ format('{0}-{1}', github.ref_name, vars.X) }}",
+                format!("${{{{ format('{{0}}-{{1}}', ({tag}), vars.X) }}}}"),
+            ),
+            (
+                "${{ github.ref == vars.X }}",
+                "${{ (inputs.tag && format('refs/tags/{0}', inputs.tag) || github.ref) == vars.X }}".into(),
+            ),
+            ("a ${{ github.event_name }} b", "a ${{ inputs.tag && 'push' || github.event_name }} b".into()),
+            ("${{ github.run_id }}-${{ GitHub.Actor }}", "${{ github.run_id }}-${{ GitHub.Actor }}".into()),
+            ("${{ github['event'].repository.id }}", "${{ github['event'].repository.id }}".into()),
+        ] {
+            assert_eq!(input(&scope().fill(text)).as_deref(), Ok(expected.as_str()), "{text}");
+        }
+        for text in
+            ["github.run_number", "github.sha == vars.X", "github.workflow", "github.event.head_commit.id", "github"]
+        {
+            assert!(input(&scope().fill(&format!("${{{{ {text} }}}}"))).unwrap_err().starts_with("`github"), "{text}");
         }
     }
 

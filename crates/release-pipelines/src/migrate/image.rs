@@ -1,6 +1,6 @@
 //! The names that a build gives its image: which one is the service's, and which go beside it.
 
-use super::expression::{self, Scope, TAG, VERSION, input, template};
+use super::expression::{self, REVISION, Scope, TAG, VERSION, extra as extra_tag, template};
 
 /// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
 pub(super) const LATEST: char = '\u{e006}';
@@ -33,9 +33,10 @@ pub(super) fn names(references: &[String]) -> Result<Names, String> {
         }
     };
     let all = references.iter().map(split).collect::<Result<Vec<_>, _>>()?;
-    let Some(main) = all.iter().position(|(_, tag)| tag.contains([VERSION, TAG])) else {
+    let named_by = |marks: &[char]| all.iter().position(|(_, tag)| tag.contains(marks));
+    let Some(main) = named_by(&[VERSION, TAG]).or_else(|| named_by(&[REVISION])) else {
         let list = references.join(" ");
-        return Err(format!("no name of the image holds the version: `{}`", shown(&list)));
+        return Err(format!("no name of the image holds the version or the commit: `{}`", shown(&list)));
     };
     let (repository, tag) = &all[main];
     if let Some(arch) = tag.rsplit('-').next().filter(|end| ARCHITECTURES.contains(end)) {
@@ -53,11 +54,7 @@ pub(super) fn names(references: &[String]) -> Result<Names, String> {
             continue;
         }
         // The tag may be known at run time only; the repository must be told apart from it.
-        let tag = if other_tag.contains("${{") {
-            input(other_tag).map_err(unknown)?
-        } else {
-            template(other_tag).map_err(unknown)?
-        };
+        let tag = extra_tag(other_tag)?;
         let other = template(other).map_err(unknown)?;
         let repository = template(repository).map_err(unknown)?;
         extra.push(if other == repository { tag } else { format!("{other}:{tag}") });
@@ -182,7 +179,7 @@ pub(super) fn metadata(
             ("ref", "branch" | "pr", _) | ("schedule" | "edge", ..) => continue,
             ("ref", "tag", _) | ("semver", _, "{{raw}}") => TAG.to_string(),
             ("semver", _, "{{version}}") if get("value").is_none() => VERSION.to_string(),
-            ("sha", ..) if get("format") == Some("long") => "${{ github.sha }}".to_owned(),
+            ("sha", ..) if get("format") == Some("long") => REVISION.to_string(),
             ("raw", ..) => get("value").unwrap_or(line.as_str()).to_owned(),
             _ => return Err(format!("`{line}`")),
         };
@@ -207,7 +204,10 @@ mod tests {
     use super::*;
 
     fn read(references: &[&str]) -> Result<(Option<String>, Option<String>), String> {
-        let fill = |text: &&str| text.replace("{tag}", &TAG.to_string()).replace("{version}", &VERSION.to_string());
+        let fill = |text: &&str| {
+            let text = text.replace("{tag}", &TAG.to_string()).replace("{version}", &VERSION.to_string());
+            text.replace("{revision}", &REVISION.to_string())
+        };
         let references = references.iter().map(fill).collect::<Vec<_>>();
         names(&references).map(|names| (names.image("api"), names.extra()))
     }
@@ -220,16 +220,19 @@ mod tests {
                 vec!["ghcr.io/acme/api:latest", "ghcr.io/acme/api:{version}"],
                 (some("ghcr.io/acme/api:{version}"), some("latest")),
             ),
+            (vec!["ghcr.io/a/api:edge", "ghcr.io/a/api:{revision}"], (some("ghcr.io/a/api:{revision}"), some("edge"))),
             (vec!["acme/api:{tag}"], (some("docker.io/acme/api:{tag}"), None)),
             (vec!["localhost:5000/a/api:{tag}-x"], (some("localhost:5000/a/api:{tag}-x"), None)),
             (
-                vec!["ghcr.io/a/api:{tag}", "docker.io/a/api:{tag}", "ghcr.io/a/api:sha-${{ github.sha }}"],
-                (some("ghcr.io/a/api:{tag}"), some("docker.io/a/api:{tag}\nsha-${{ github.sha }}\n")),
+                vec!["ghcr.io/a/api:{tag}", "docker.io/a/api:{tag}", "ghcr.io/a/api:sha-{revision}"],
+                (some("ghcr.io/a/api:{tag}"), some("docker.io/a/api:{tag}\nsha-{revision}\n")),
             ),
         ] {
             assert_eq!(read(&references).unwrap(), expected, "{references:?}");
         }
-        assert!(read(&["acme/api:latest"]).unwrap_err().contains("no name of the image holds the version"));
+        assert!(
+            read(&["acme/api:latest"]).unwrap_err().contains("no name of the image holds the version or the commit")
+        );
         assert!(read(&["${{ secrets.U }}/api:{tag}"]).unwrap_err().contains("secrets.U"));
     }
 

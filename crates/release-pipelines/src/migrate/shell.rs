@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::expression::{OWNER, REPOSITORY, Scope, TAG, VERSION};
+use super::expression::{OWNER, REPOSITORY, REVISION, Scope, TAG, VERSION};
 use crate::yaml::{Node, Position};
 
 /// One command of a script.
@@ -147,7 +147,7 @@ impl<'a> Shell<'a> {
             ("GITHUB_REF", format!("refs/tags/{TAG}")),
             ("GITHUB_REPOSITORY", REPOSITORY.to_string()),
             ("GITHUB_REPOSITORY_OWNER", OWNER.to_string()),
-            ("GITHUB_SHA", "${{ github.sha }}".to_owned()),
+            ("GITHUB_SHA", REVISION.to_string()),
             ("GITHUB_ACTOR", "${{ github.actor }}".to_owned()),
             ("GITHUB_OUTPUT", "$GITHUB_OUTPUT".to_owned()),
             ("GITHUB_ENV", "$GITHUB_ENV".to_owned()),

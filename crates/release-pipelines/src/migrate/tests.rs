@@ -185,7 +185,7 @@ fn the_text_of_a_release_is_true_when_a_build_starts_it() {
     refuses(&[(
         old,
         &body("${{ github.sha }}"),
-        "20:17: the text of the release `${{ github.sha }}` is known only when the workflow runs",
+        "20:17: the text of the release `{revision}` is known only when the workflow runs",
     )]);
 }
 
@@ -238,12 +238,36 @@ fn what_signs_in_or_is_secret_is_known_to_a_called_workflow() {
 }
 
 #[test]
+fn what_is_built_is_said_also_where_an_old_tag_is_built_by_hand() {
+    let arguments = |lines: &str| format!("{BUILD}          build-args: |\n            {lines}\n");
+    let files = written(
+        BUILD,
+        &arguments("A=${{ github.sha }}\n            B=${{ startsWith(github.ref, vars.X) && github.ref_name }}"),
+    );
+    let (ci, release) = files.split_once("name: release-api\n").unwrap();
+    let by_hand = "startsWith((inputs.tag && format('refs/tags/{0}', inputs.tag) || github.ref), vars.X)";
+    let both = format!("A={{revision}}\nB=${{{{ {by_hand} && (inputs.tag || github.ref_name) }}}}\n");
+    assert!(release.contains(&both), "{release}");
+    assert!(ci.contains("A={revision}\nB=${{ startsWith(github.ref, vars.X) && github.ref_name }}\n"), "{ci}");
+    let tags = BUILD.replace("${{ github.ref_name }}\n", "${{ github.ref_name }},ghcr.io/acme/api:${{ github.sha }}\n");
+    assert!(written(BUILD, &tags).contains("extra-tags: \"{revision}\"\n"));
+    refuses(&[
+        (BUILD, &arguments("A=${{ github.run_number }}"), "15:13: `build-args` holds `github.run_number`"),
+        (
+            BUILD,
+            &format!("{BUILD}          target: ${{{{ github.sha }}}}\n"),
+            "14:19: `target` holds `github.sha`, which is the branch's where an old tag is built by hand",
+        ),
+    ]);
+}
+
+#[test]
 fn a_build_argument_without_a_value_gets_that_of_the_environment() {
     let arguments = |lines: &str| format!("{BUILD}          build-args: |\n            A=1\n            {lines}\n");
     let step = arguments("REF") + "        env: {REF: \"${{ github.ref_name }}\"}\n";
     let files = written(BUILD, &step);
-    assert!(files.contains("build-args: |\nA=1\nREF=${{ inputs.tag || github.ref_name }}\n"), "{files}");
-    assert!(files.contains("build-args: |\nA=1\nREF=${{ github.ref_name }}\npush: false\n"), "{files}");
+    assert!(files.contains("build-args: |\nA=1\nREF={tag}\nimage:"), "{files}");
+    assert!(files.contains("build-args: |\nA=1\nREF={tag}\npush: false\n"), "{files}");
     let script = "      - run: docker build --build-arg TOKEN --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n";
     refuses(&[
         (BUILD, &arguments("NAME"), "16:13: `NAME` in `build-args` takes its value from the environment"),

@@ -353,7 +353,8 @@ impl Reader<'_, '_> {
     fn value(&mut self, name: &str, node: &Node, filled: &str) -> Option<String> {
         let mut lines = Vec::new();
         for (index, line) in filled.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            match expression::input(line) {
+            let takes_words = ["build-args", "labels", "annotations"].contains(&name);
+            match if takes_words { expression::line(line) } else { expression::input(line) } {
                 Ok(line) => lines.push(line.trim_end().to_owned()),
                 Err(what) => {
                     let help =
