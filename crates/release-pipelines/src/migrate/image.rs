@@ -1,6 +1,9 @@
 //! The names that a build gives its image: which one is the service's, and which go beside it.
 
+use domain::version::ReleaseTag;
+
 use super::expression::{self, REVISION, Scope, TAG, VERSION, extra as extra_tag, template};
+use super::sample;
 
 /// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
 pub(super) const LATEST: char = '\u{e006}';
@@ -126,8 +129,14 @@ fn attributes(line: &str) -> Vec<(&str, &str)> {
     parts.into_iter().filter_map(|part| part.split_once('=')).collect()
 }
 
-/// The references of docker/metadata-action (its README, "Customizing"), with the tag `latest` that it adds by itself.
-/// `Err` with what release-actions has no word for.
+/// Whether semver reads every tag that starts the workflow, or none; `None` when that differs.
+fn is_semver(scope: &Scope) -> Option<bool> {
+    let names = sample::names(&scope.tags, "").into_iter();
+    expression::agreed(names.map(|name| Some(name.parse::<ReleaseTag>().is_ok_and(|tag| tag.semver().is_some()))))
+}
+
+/// The references of docker/metadata-action (its README, "Customizing"; meta.ts, `getVersion`), with the tag `latest` that it
+/// adds by itself. `Err` with what release-actions has no word for.
 pub(super) fn metadata(
     scope: &Scope,
     images: &[String],
@@ -151,7 +160,8 @@ pub(super) fn metadata(
     }
     let default =
         ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"].map(str::to_owned);
-    let (mut found, mut automatic) = (Vec::new(), false);
+    // The line of the highest priority, the first of several, decides on `latest`: what it adds, and how high it is.
+    let (mut found, mut automatic) = (Vec::new(), (None, 0));
     for line in if tags.is_empty() { &default[..] } else { tags } {
         let attributes = attributes(line);
         let get = |name: &str| attributes.iter().find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
@@ -174,6 +184,13 @@ pub(super) fn metadata(
                 None => return Err(format!("`enable` of `{line}`")),
             }
         }
+        if kind == "semver" {
+            match is_semver(scope) {
+                Some(true) => {}
+                Some(false) => continue, // it warns, and makes no tag
+                None => return Err(format!("`{line}`, which reads some of the tags that start the workflow,")),
+            }
+        }
         let tag = match (kind, get("event").unwrap_or_default(), get("pattern").unwrap_or_default()) {
             // These never come with the push of a tag.
             ("ref", "branch" | "pr", _) | ("schedule" | "edge", ..) => continue,
@@ -187,13 +204,23 @@ pub(super) fn metadata(
             found.push(LATEST.to_string());
             continue;
         }
-        automatic |= matches!(kind, "ref" | "semver");
+        let (latest, priority) = match kind {
+            "semver" => (Some(LATEST.to_string()), 900), // of what is no pre-release
+            "ref" => (Some("latest".to_owned()), 600),
+            "raw" => (None, 200),
+            _ => (None, 100),
+        };
+        let priority =
+            get("priority").map_or(Ok(priority), str::parse).map_err(|_| format!("`priority` of `{line}`"))?;
+        if automatic.1 < priority {
+            automatic = (latest, priority);
+        }
         let sha = if kind == "sha" { "sha-" } else { prefix };
         found.push(format!("{}{tag}{}", get("prefix").unwrap_or(sha), get("suffix").unwrap_or(suffix)));
     }
     match latest {
         "true" => found.push("latest".into()),
-        "auto" if automatic => found.push(LATEST.to_string()),
+        "auto" => found.extend(automatic.0),
         _ => {}
     }
     Ok(images.iter().flat_map(|image| found.iter().map(move |tag| format!("{image}:{tag}"))).collect())
@@ -239,17 +266,27 @@ mod tests {
     #[test]
     fn metadata_is_what_its_readme_says() {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let read = |tags: &str, flavor: &str| {
-            let scope = Scope { tags: crate::pipeline::VERSIONS.map(str::to_owned).to_vec(), ..Scope::default() };
+        let of = |patterns: &[&str], tags: &str, flavor: &str| {
+            let scope = Scope { tags: patterns.iter().map(|&tag| tag.to_owned()).collect(), ..Scope::default() };
             let references = metadata(&scope, &["i".into()], &lines(tags), &lines(flavor))?;
-            Ok::<_, String>(references.iter().map(|text| shown(text)).collect::<Vec<_>>())
+            Ok::<_, String>(references.iter().map(|text| shown(&text.replace(LATEST, "latest?"))).collect::<Vec<_>>())
         };
-        assert_eq!(read("type=semver,pattern={{version}}", "").unwrap(), ["i:{version}", "i:latest"]);
+        let read = |tags: &str, flavor: &str| of(&crate::pipeline::VERSIONS, tags, flavor);
+        let semver = "type=semver,pattern={{version}}";
+        assert_eq!(read(semver, "").unwrap(), ["i:{version}", "i:latest?"]);
+        assert_eq!(
+            read(&format!("type=ref,event=tag\n{semver}"), "").unwrap(),
+            ["i:{tag}", "i:{version}", "i:latest?"]
+        );
+        // Only the tag of a version has one, and `latest` is that of any other.
+        assert_eq!(of(&["release-*"], &format!("type=ref,event=tag\n{semver}"), "").unwrap(), ["i:{tag}", "i:latest"]);
+        assert!(of(&["*"], "type=ref,event=tag", "").is_ok() && of(&["v*", "x-*"], semver, "").is_err());
         assert_eq!(read("type=semver,pattern={{version}}", "latest=false").unwrap(), ["i:{version}"]);
         assert_eq!(read("", "").unwrap(), ["i:{tag}", "i:latest"]);
+        assert_eq!(read("type=raw,value=x,priority=999\ntype=ref,event=tag", "").unwrap(), ["i:x", "i:{tag}"]);
         let latest =
             "type=raw,value=latest,enable=${{ startsWith(github.ref, 'refs/tags/') && !contains(github.ref, '-') }}";
-        assert_eq!(read(&format!("{latest}\ntype=ref,event=tag"), "latest=false").unwrap(), ["i:latest", "i:{tag}"]);
+        assert_eq!(read(&format!("{latest}\ntype=ref,event=tag"), "latest=false").unwrap(), ["i:latest?", "i:{tag}"]);
         assert_eq!(read("type=raw,value=x,enable=${{ github.ref == 'refs/heads/main' }}", "").unwrap(), [""; 0]);
         assert_eq!(read("type=raw,value=x\ntype=ref,event=branch", "suffix=-y").unwrap(), ["i:x-y"]);
         for tags in [
