@@ -56,6 +56,8 @@ pub(super) struct Scope {
     pub(super) outputs: BTreeMap<String, String>,
     /// The patterns of the tags that start the workflow.
     pub(super) tags: Vec<String>,
+    /// The steps that write a changelog, by their id, with what says how.
+    pub(super) changelogs: Vec<(String, String)>,
 }
 
 impl Scope {
@@ -366,7 +368,7 @@ mod tests {
         let matrix = row.entries().iter().map(|(key, value)| (key.text.clone(), value.clone())).collect();
         let env = BTreeMap::from([("IMAGE".into(), REPOSITORY.to_string()), ("REGISTRY".into(), "ghcr.io".into())]);
         let outputs = BTreeMap::from([("steps.v.outputs.version".into(), VERSION.to_string())]);
-        Scope { matrix, env, outputs, tags: Vec::new() }
+        Scope { matrix, env, outputs, ..Scope::default() }
     }
 
     #[test]

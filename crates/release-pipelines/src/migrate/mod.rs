@@ -96,7 +96,7 @@ fn read(repository: &Repository, workflow: &Workflow, remarks: &mut Remarks) -> 
             let known = Known { repository, scope: &scope };
             found.extend(build::read(&known, id, job, &mut release, remarks));
         } else if release::releases(job) {
-            release::read(&scope, id, job, &mut release, remarks);
+            release::read(&Known { repository, scope: &scope }, id, job, &mut release, remarks);
         } else {
             version(id, job, &mut scope, remarks);
         }
@@ -236,8 +236,11 @@ fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
                 let step = step.get("id").and_then(Node::text).unwrap_or_default();
                 for command in commands {
                     match command.words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                        ["echo", value] => build::output(&mut own, &step, value, command.appends.as_deref()),
-                        ["set" | "echo", ..] => {}
+                        ["echo", value] if command.tells_runner() => {
+                            build::output(&mut own, &step, value, command.appends.as_deref());
+                        }
+                        ["set", ..] => {}
+                        ["echo", ..] if command.tells_runner() => {}
                         _ => plain = false,
                     }
                 }

@@ -1,11 +1,12 @@
 //! The job or step that makes the GitHub release, as inputs of wait-and-release.
 
-use super::build::{checkout, defaults, environment, guard, output, permissions, step_keys, with};
+use super::build::{Known, checkout, defaults, environment, guard, output, permissions, step_keys, with};
 use super::expression::{self, REPOSITORY, Scope};
 use super::remark::Remarks;
 use super::{action as action_name, changelog};
 use super::{shell, step_runs};
 use crate::pipeline::Input;
+use crate::repository::normal;
 use crate::yaml::{Node, Position, Text};
 
 /// The release as the old workflow makes it.
@@ -50,8 +51,8 @@ pub(super) fn releases(job: &Node) -> bool {
 }
 
 /// Reads a job that makes the release.
-pub(super) fn read(scope: &Scope, id: &Text, job: &Node, release: &mut Option<Release>, remarks: &mut Remarks) {
-    let mut scope = scope.clone();
+pub(super) fn read(known: &Known<'_>, id: &Text, job: &Node, release: &mut Option<Release>, remarks: &mut Remarks) {
+    let mut scope = known.scope.clone();
     environment(job, &mut scope);
     for (key, value) in job.entries() {
         match key.text.as_str() {
@@ -97,15 +98,17 @@ pub(super) fn read(scope: &Scope, id: &Text, job: &Node, release: &mut Option<Re
         let name = action_name(step).unwrap_or_default();
         let at = step.get("uses").map_or(step.at, |uses| uses.at);
         if let Some(run) = step.get("run") {
-            script(step, run, &own, &mut scope, release, remarks);
+            let known = Known { repository: known.repository, scope: &own };
+            script(&known, step, run, &mut scope, release, remarks);
         } else if name == "actions/checkout" {
             checkout(step, &scope, remarks);
         } else if is_release(&name) {
-            action(&name, step, &own, release, remarks);
+            action(&Known { repository: known.repository, scope: &own }, &name, step, release, remarks);
         } else if CHANGELOGS.contains(&name.as_str()) {
             remarks.note(at, format!("{name} is left out"), GENERATED);
-            let id = step.get("id").and_then(Node::text).unwrap_or_default();
-            scope.env.insert(format!("changelog of {id}"), id);
+            let set = ["with", "env"].into_iter().flat_map(|key| step.get(key).map(Node::entries).unwrap_or_default());
+            let set = set.filter_map(|(_, value)| value.text()).collect::<Vec<_>>();
+            scope.changelogs.push((step.get("id").and_then(Node::text).unwrap_or_default(), set.join("\n")));
         } else {
             let help = AFTER;
             remarks.refuse(at, format!("{name} has no place in release-notes.yml"), help);
@@ -119,9 +122,9 @@ const GENERATED: &str =
     "the release holds GitHub's generated notes, or a section of a Keep-a-Changelog file (`changelog`)";
 
 fn script(
+    known: &Known<'_>,
     step: &Node,
     run: &Node,
-    own: &Scope,
     scope: &mut Scope,
     release: &mut Option<Release>,
     remarks: &mut Remarks,
@@ -135,18 +138,18 @@ fn script(
             remarks.refuse(at, format!("`{command}` stands in a script that writes a changelog"), AFTER);
         }
         remarks.note(run.at, "this changelog is left out", GENERATED);
-        scope.env.insert(format!("changelog of {id}"), id);
+        scope.changelogs.push((id, text));
         return;
     }
-    match shell::commands(run, own) {
+    match shell::commands(run, known.scope) {
         Ok(commands) => {
             for shell in commands {
                 let words = shell.words.iter().map(String::as_str).collect::<Vec<_>>();
                 match words.as_slice() {
                     ["set" | "true" | ":", ..] => {}
-                    ["echo", value] => output(scope, &id, value, shell.appends.as_deref()),
+                    ["echo", value] if shell.tells_runner() => output(scope, &id, value, shell.appends.as_deref()),
                     ["echo", ..] if shell.appends.is_none() => {}
-                    ["gh", "release", "create", rest @ ..] => command(shell.at, rest, own, release, remarks),
+                    ["gh", "release", "create", rest @ ..] => command(known, shell.at, rest, release, remarks),
                     other => {
                         let name = other.iter().take(3).copied().collect::<Vec<_>>().join(" ");
                         let help = AFTER;
@@ -162,15 +165,16 @@ fn script(
 }
 
 /// Reads a step of one of the release actions.
-pub(super) fn action(name: &str, step: &Node, scope: &Scope, release: &mut Option<Release>, remarks: &mut Remarks) {
-    let mut made = Made { release: Release::default(), remarks };
+pub(super) fn action(known: &Known<'_>, name: &str, step: &Node, release: &mut Option<Release>, remarks: &mut Remarks) {
+    let scope = known.scope;
+    let mut made = Made { known, release: Release::default(), remarks };
     for (key, value) in with(step) {
         let text = value.text().unwrap_or_default();
         let filled = scope.fill(&text);
         match key.text.as_str() {
             "tag_name" | "tag" => made.tag(value.at, &filled),
             "name" | "release_name" => made.title(value.at, &filled),
-            "body" => made.body(value.at, &filled, scope),
+            "body" => made.body(value.at, &filled),
             "body_path" | "bodyFile" => made.file(value.at, &filled),
             "generate_release_notes" | "generateReleaseNotes" => made.release.changelog |= filled == "true",
             "draft" => made.flag("draft", value.at, &filled, "false"),
@@ -203,13 +207,14 @@ pub(super) fn action(name: &str, step: &Node, scope: &Scope, release: &mut Optio
 
 /// Reads `gh release create` and what follows it.
 pub(super) fn command(
+    known: &Known<'_>,
     at: Position,
     words: &[&str],
-    scope: &Scope,
     release: &mut Option<Release>,
     remarks: &mut Remarks,
 ) {
-    let mut made = Made { release: Release::default(), remarks };
+    let scope = known.scope;
+    let mut made = Made { known, release: Release::default(), remarks };
     let (mut words, mut tagged) = (words.iter().copied(), false);
     while let Some(word) = words.next() {
         let (flag, glued) = match word.split_once('=') {
@@ -219,7 +224,7 @@ pub(super) fn command(
         let mut value = || glued.or_else(|| words.next()).unwrap_or_default();
         match flag {
             "--title" | "-t" => made.title(at, value()),
-            "--notes" | "-n" => made.body(at, value(), &Scope::default()),
+            "--notes" | "-n" => made.body(at, value()),
             "--notes-file" | "-F" => made.file(at, value()),
             "--generate-notes" => made.release.changelog = true,
             "--draft" | "-d" => made.flag("draft", at, glued.unwrap_or("true"), "false"),
@@ -261,6 +266,7 @@ fn one(at: Position, made: Release, release: &mut Option<Release>, remarks: &mut
 }
 
 struct Made<'a> {
+    known: &'a Known<'a>,
     release: Release,
     remarks: &'a mut Remarks,
 }
@@ -297,7 +303,7 @@ impl Made<'_> {
         }
     }
 
-    fn body(&mut self, at: Position, filled: &str, scope: &Scope) {
+    fn body(&mut self, at: Position, filled: &str) {
         if filled.trim().is_empty() {
             return;
         }
@@ -306,7 +312,7 @@ impl Made<'_> {
         let from_changelog = output.and_then(|output| output.split_once(".outputs."));
         if from_changelog.is_some_and(|(id, name)| {
             let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            name.chars().all(word) && scope.env.contains_key(&format!("changelog of {id}"))
+            name.chars().all(word) && self.known.scope.changelogs.iter().any(|(known, _)| known == id)
         }) {
             self.release.changelog = true;
             return;
@@ -319,9 +325,15 @@ impl Made<'_> {
     }
 
     fn file(&mut self, at: Position, filled: &str) {
-        let name = filled.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-        if !filled.contains("${{") && expression::is_plain(filled) && name.starts_with("changelog") {
-            self.set("changelog", filled.trim_start_matches("./"));
+        let path = normal(filled.trim()).filter(|_| expression::is_plain(filled)).unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        if !path.is_empty() && self.known.scope.changelogs.iter().any(|(_, text)| text.contains(&path)) {
+            self.release.changelog = true;
+        } else if !path.is_empty() && !self.known.repository.has_file(&path) {
+            let message = format!("the file with the text `{path}` is not in the repository");
+            self.remarks.refuse(at, message, "write it before the tag, or let GitHub write the notes");
+        } else if name.starts_with("changelog") {
+            self.set("changelog", &path);
             let help = "the file must have the form of Keep a Changelog";
             self.remarks.note(
                 at,

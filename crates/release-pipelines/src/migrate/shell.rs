@@ -18,6 +18,13 @@ pub(super) struct Command {
     pub(super) input: Option<String>,
 }
 
+impl Command {
+    /// Whether what it prints goes to the log or to the runner, and not to a file that others may read.
+    pub(super) fn tells_runner(&self) -> bool {
+        self.appends.as_ref().is_none_or(|file| file.starts_with("$GITHUB_"))
+    }
+}
+
 /// The commands of a script.
 pub(super) fn commands(script: &Node, scope: &Scope) -> Result<Vec<Command>, (Position, String)> {
     let text = scope.fill(&script.text().unwrap_or_default());

@@ -282,6 +282,36 @@ fn a_changelog_that_does_more_is_refused() {
     refuses(&[(RELEASE, &script("curl x"), "20:11: `curl x` stands in a script that writes a changelog")]);
 }
 
+#[test]
+fn the_file_of_a_release_is_one_of_the_repository() {
+    let step = |before: &str, path: &str| {
+        format!("{before}{}", RELEASE.replace("generate_release_notes: true", &format!("body_path: {path}")))
+    };
+    let script = |line: &str| format!("      - run: |\n          {line}\n");
+    let file = "the file with the text `CHANGELOG.md` is not in the repository";
+    refuses(&[
+        (RELEASE, &step("", "./CHANGELOG.md"), &format!("20:22: {file}")),
+        (
+            RELEASE,
+            &step("", "Dockerfile"),
+            "20:22: the file with the text `Dockerfile` is known only when the workflow runs",
+        ),
+        (
+            RELEASE,
+            &step("", "${{ vars.X }}"),
+            "20:22: the file with the text `${{ vars.X }}` is known only when the workflow runs",
+        ),
+    ]);
+    let appended = migrated(RELEASE, &step(&script("echo x >> CHANGELOG.md"), "CHANGELOG.md")).refused;
+    assert_eq!(appended, ["19:11: `echo x` has no place in release-notes.yml", &format!("22:22: {file}")]);
+    // What writes the notes is left out with them.
+    let action = "      - {uses: orhun/git-cliff-action@v4, env: {OUTPUT: CHANGELOG.md}}\n";
+    for before in [script("git log > ./CHANGELOG.md").as_str(), action] {
+        let files = written(RELEASE, &step(before, "CHANGELOG.md"));
+        assert!(!files.contains("changelog:") && !files.contains("notes:"), "{files}");
+    }
+}
+
 /// A job before the build that prints the version.
 const VERSION: &str = "  version:
     runs-on: ubuntu-24.04

@@ -1,6 +1,6 @@
 //! The steps that use an action: signing in, naming the image, building it.
 
-use super::{Build, Reader, cache, checkout, with};
+use super::{Build, Known, Reader, cache, checkout, with};
 use crate::migrate::release::{self, Release};
 use crate::migrate::{image, step_runs};
 use crate::pipeline::Input;
@@ -36,7 +36,10 @@ impl Reader<'_, '_> {
                 let help = "write each target as a row of a matrix with docker/build-push-action";
                 self.remarks.refuse(at, "the targets of a bake file are not read", help);
             }
-            name if release::is_release(name) => release::action(name, step, &self.scope, release, self.remarks),
+            name if release::is_release(name) => {
+                let known = Known { repository: self.known.repository, scope: &self.scope };
+                release::action(&known, name, step, release, self.remarks);
+            }
             name => {
                 let help = "move it to a workflow of its own first";
                 self.remarks.refuse(at, format!("{name} has no place in a release file"), help);

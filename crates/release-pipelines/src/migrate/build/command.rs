@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Build, Reader, cache, output};
+use super::{Build, Known, Reader, cache, output};
 use crate::migrate::release::{self, Release};
 use crate::migrate::shell::{self, Command};
 use crate::pipeline::Input;
@@ -28,7 +28,7 @@ impl Reader<'_, '_> {
         let words = command.words.iter().map(String::as_str).collect::<Vec<_>>();
         match words.as_slice() {
             ["set" | "true" | ":", ..] | ["docker", "buildx", "create" | "use" | "inspect" | "ls", ..] => {}
-            ["echo", value] => output(&mut self.scope, id, value, command.appends.as_deref()),
+            ["echo", value] if command.tells_runner() => output(&mut self.scope, id, value, command.appends.as_deref()),
             ["echo", ..] if command.appends.is_none() => {}
             ["docker", "login", rest @ ..] => self.login_command(command, rest),
             ["docker", "build", rest @ ..] | ["docker", "buildx" | "image", "build", rest @ ..] => {
@@ -54,7 +54,8 @@ impl Reader<'_, '_> {
                 }
             }
             ["gh", "release", "create", rest @ ..] => {
-                release::command(command.at, rest, &self.scope, release, self.remarks);
+                let known = Known { repository: self.known.repository, scope: &self.scope };
+                release::command(&known, command.at, rest, release, self.remarks);
             }
             other => {
                 let name = other.iter().take(2).copied().collect::<Vec<_>>().join(" ");
