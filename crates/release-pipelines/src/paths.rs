@@ -64,6 +64,14 @@ pub(crate) fn bases(repository: &Repository, dockerfile: &str) -> Vec<String> {
     named.collect()
 }
 
+/// Whether an image that it builds on may be on ghcr.io, where a private one asks for `packages: read`.
+pub(crate) fn reads_ghcr(repository: &Repository, dockerfile: &str) -> bool {
+    // The host may be that of an argument.
+    let text = repository.read(dockerfile).ok().flatten().unwrap_or_default();
+    let there = |base: &String| base.starts_with("ghcr.io/") || (base.starts_with('$') && text.contains("ghcr.io"));
+    bases(repository, dockerfile).iter().any(there)
+}
+
 /// What an instruction takes from the context.
 fn sources(instruction: &Instruction<'_>) -> Vec<String> {
     let value = |flag: &Flag<'_>, name: &str| {

@@ -72,6 +72,8 @@ pub(crate) struct Service {
     pub(crate) runner: String,
     /// What its image is made of, as path filters.
     pub(crate) paths: Vec<String>,
+    /// Whether it may be built on an image of ghcr.io.
+    pub(crate) reads_ghcr: bool,
 }
 
 impl Service {
@@ -103,6 +105,14 @@ pub(crate) const EVENT: [(&str, &str); 4] = [
     ("github.ref_type", "inputs.tag && 'tag' || github.ref_type"),
     ("github.event_name", "inputs.tag && 'push' || github.event_name"),
 ];
+
+/// A value of a release file as a file for branches says it: nobody starts that for a tag, so that the event tells everything.
+pub(crate) fn of_branches(value: &str) -> String {
+    let told = EVENT.iter().fold(value.to_owned(), |value, (event, by_hand)| {
+        value.replace(&format!("({by_hand})"), event).replace(by_hand, event)
+    });
+    told.replace("inputs.tag", "''")
+}
 
 /// The tags of full versions and pre-releases, and not the moving `v1`.
 pub(crate) const VERSIONS: [&str; 2] = ["v[0-9]+.[0-9]+.[0-9]+", "v[0-9]+.[0-9]+.[0-9]+-*"];
@@ -141,11 +151,7 @@ impl Pipelines {
         let mut paths = service.paths.clone();
         paths.push(own);
         let inputs = service.inputs.iter().chain(&service.ci_inputs).cloned().map(|mut input| {
-            // Nobody starts it for a tag, so that the event tells everything.
-            for (event, by_hand) in EVENT {
-                input.value = input.value.replace(&format!("({by_hand})"), event).replace(by_hand, event);
-            }
-            input.value = input.value.replace("inputs.tag", "''");
+            input.value = of_branches(&input.value);
             input
         });
         let inputs = inputs.collect::<Vec<_>>();
@@ -156,6 +162,7 @@ impl Pipelines {
             inputs => written(&inputs, 10),
             runner => if service.runner.is_empty() { "ubuntu-24.04".to_owned() } else { scalar(&service.runner, 4) },
             paths => paths,
+            reads_ghcr => service.reads_ghcr,
         };
         self.render("ci.yml", &service, &minijinja::Value::UNDEFINED)
     }

@@ -16,6 +16,8 @@ pub(super) struct Build<'a> {
     pub(super) dockerfile: Text,
     pub(super) context: Text,
     pub(super) target: Option<Text>,
+    pub(super) arguments: Option<Text>,
+    pub(super) contexts: Option<Text>,
     pub(super) image: Option<Text>,
     /// Where the cache is, and its scope there; `None`: no cache.
     pub(super) cache: Option<(String, Text)>,
@@ -66,6 +68,8 @@ fn build<'a>(workflow: &'a Workflow, call: &Call<'_>, findings: &mut Findings) -
         dockerfile: or("dockerfile", "Dockerfile"),
         context: or("context", "."),
         target: call.input("target"),
+        arguments: call.input("build-args"),
+        contexts: call.input("build-contexts"),
         image: call.input("image"),
         cache: (cache != "none").then_some((cache, scope)),
         writes: workflow.is_on_branches() && call.input("cache-write").is_none_or(|write| write.text != "false"),

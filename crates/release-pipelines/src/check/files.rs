@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::builds::Build;
 use super::{Findings, Rule, release_notes};
+use crate::pipeline::of_branches;
 use crate::repository::{FileError, Repository, normal};
-use crate::workflow::{Workflow, is_expression};
+use crate::workflow::{Call, Product, Workflow, is_expression};
 use crate::yaml::{Node, Position, Text};
 
 pub(super) fn check(
@@ -19,6 +20,9 @@ pub(super) fn check(
         same_recipe(builds, build, findings);
     }
     let ours = release_notes(workflows).chain(builds.iter().map(|build| build.workflow));
+    for notes in release_notes(workflows) {
+        notes.calls_of(Product::Release).for_each(|call| changelog(repository, notes, &call, findings));
+    }
     for workflow in ours {
         own_name(workflow, findings);
         for event in ["push", "pull_request"] {
@@ -52,6 +56,16 @@ fn named_files(repository: &Repository, build: &Build<'_>, findings: &mut Findin
     }
 }
 
+/// The file that a release takes its changelog from.
+fn changelog(repository: &Repository, workflow: &Workflow, call: &Call<'_>, findings: &mut Findings) {
+    let given = call.input("changelog").filter(|text| !["generate", "none"].contains(&text.text.as_str()));
+    if let Some(file) = given.filter(|text| !is_expression(&text.text) && !repository.has_file(&path(&text.text))) {
+        let message = format!("the changelog `{}` is not in the repository", file.text);
+        let help = "name a file in the form of Keep a Changelog, `generate` or `none`";
+        findings.add(&workflow.path, file.at, Rule::Drift, message, help);
+    }
+}
+
 /// A path as the repository takes it.
 fn path(text: &str) -> String {
     normal(text).unwrap_or_else(|| text.to_owned())
@@ -68,20 +82,40 @@ fn same_recipe(builds: &[Build<'_>], build: &Build<'_>, findings: &mut Findings)
         findings.add(file, build.service.at, Rule::Drift, message, format!("add release-{name}.yml, or delete it"));
         return;
     };
-    let target = |build: &Build<'_>| build.target.clone().unwrap_or_else(|| Text { at: build.at, text: String::new() });
-    let pairs = [
-        ("dockerfile", build.dockerfile.clone(), release.dockerfile.clone()),
-        ("context", build.context.clone(), release.context.clone()),
-        ("target", target(build), target(release)),
-    ];
-    for (input, here, there) in pairs {
+    let mut differs = |input: &str, here: &Text, there: &Text| {
+        let say = |text: &Text| match text.text.lines().count() {
+            0 => "not set".to_owned(),
+            1 => format!("`{}`", text.text),
+            _ => format!("`{}`", text.text.lines().map(str::trim).collect::<Vec<_>>().join(" ")),
+        };
+        let (here_is, there_is, there) = (say(here), say(there), &release.workflow.path);
+        let message = format!("`{input}` of `{name}` is {here_is}, and {there_is} in `{there}`");
+        findings.add(file, here.at, Rule::Drift, message, "build on branches what is released");
+    };
+    for (input, here, there) in
+        [("dockerfile", &build.dockerfile, &release.dockerfile), ("context", &build.context, &release.context)]
+    {
         if path(&here.text) != path(&there.text) {
-            let say = |text: &Text| if text.text.is_empty() { "not set".into() } else { format!("`{}`", text.text) };
-            let (here_is, there_is, there) = (say(&here), say(&there), &release.workflow.path);
-            let message = format!("`{input}` of `{name}` is {here_is}, and {there_is} in `{there}`");
-            findings.add(file, here.at, Rule::Drift, message, "build on branches what is released");
+            differs(input, here, there);
         }
     }
+    // Platforms may be fewer there; what the image is made of may not be another.
+    let or_nothing = |at, text: &Option<Text>| text.clone().unwrap_or(Text { at, text: String::new() });
+    for (input, here, there) in [
+        ("target", &build.target, &release.target),
+        ("build-args", &build.arguments, &release.arguments),
+        ("build-contexts", &build.contexts, &release.contexts),
+    ] {
+        let (here, there) = (or_nothing(build.at, here), or_nothing(release.at, there));
+        if lines(&here.text) != lines(&there.text) {
+            differs(input, &here, &there);
+        }
+    }
+}
+
+/// The lines of an input, as a branch says them.
+fn lines(text: &str) -> BTreeSet<String> {
+    text.lines().map(|line| of_branches(line.trim())).filter(|line| !line.is_empty()).collect()
 }
 
 /// The `name:` of a workflow is the name of its file: people start it by the one, and `workflow_run` hears the other.

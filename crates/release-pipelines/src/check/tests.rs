@@ -179,6 +179,18 @@ const ROWS: &[Row] = &[
         "ci-web.yml:16:19: drift: `target` of `web` is `test`, and not set in `.github/workflows/release-web.yml`",
     ),
     (
+        "release-web.yml",
+        "Dockerfile",
+        "Dockerfile\n      build-args: |\n        A=1\n        B=${{ inputs.tag || github.ref_name }}",
+        "ci-web.yml:12:15: drift: `build-args` of `web` is not set, and `A=1 B=${{ inputs.tag || github.ref_name }}` in `.github/workflows/release-web.yml`",
+    ),
+    (
+        "release-notes.yml",
+        "services: api web",
+        "services: api web\n          changelog: ./CHANGELOG.md",
+        "release-notes.yml:16:22: drift: the changelog `./CHANGELOG.md` is not in the repository",
+    ),
+    (
         "ci-web.yml",
         "deploy/web/**",
         "services/web/**",
@@ -208,6 +220,19 @@ fn broken(break_it: impl FnOnce(&Path)) -> Vec<String> {
     }
     broken.dedup();
     broken
+}
+
+#[test]
+fn branches_say_the_tag_in_their_own_words() {
+    let both = |release: &'static str, ci: &'static str| {
+        move |root: &Path| {
+            edit("release-api.yml", "Dockerfile", &format!("Dockerfile\n      build-args: |\n{release}"))(root);
+            edit("ci-api.yml", "Dockerfile", &format!("Dockerfile\n          build-args: |\n{ci}"))(root);
+        }
+    };
+    let release = "        A=${{ inputs.tag || github.ref_name }}\n        B=1";
+    assert_eq!(findings(both(release, "            B=1\n            A=${{ github.ref_name }}")), []);
+    assert_eq!(broken(both(release, "            B=2\n            A=${{ github.ref_name }}")), ["drift: ci-api.yml"]);
 }
 
 #[test]

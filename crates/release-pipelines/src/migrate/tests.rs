@@ -434,6 +434,24 @@ fn every_login_is_kept_and_branches_get_those_that_they_pull_with() {
 }
 
 #[test]
+fn branches_may_read_the_packages_that_they_build_on() {
+    let contexts = |reference: &str| format!("{BUILD}          build-contexts: base=docker-image://{reference}\n");
+    assert!(!written(BUILD, BUILD).contains("packages: read # the base"));
+    assert!(written(BUILD, &contexts("ghcr.io/acme/base:1")).contains("packages: read # the base images on ghcr.io\n"));
+    for (dockerfile, reads) in [
+        ("FROM ghcr.io/acme/base\n", true),
+        ("FROM scratch\nCOPY --from=ghcr.io/acme/tool:1 /t /t\n", true),
+        ("ARG FROM_HOST=ghcr.io\nFROM ${FROM_HOST}/acme/base\n", true),
+        ("FROM debian:13\nLABEL a=ghcr.io/acme/base\n", false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+        let repository = Repository::open(folder.path()).unwrap();
+        assert_eq!(crate::paths::reads_ghcr(&repository, "Dockerfile"), reads, "{dockerfile}");
+    }
+}
+
+#[test]
 fn what_docker_reads_of_the_environment_is_refused() {
     let refused =
         |name: &str| format!("`{name}` in `env` changes how docker builds, and a called workflow gets no `env`");

@@ -15,7 +15,7 @@ use super::matrix::{self, Row};
 use super::release::Release;
 use super::remark::Remarks;
 use super::{action, step_runs};
-use crate::paths::{bases, paths};
+use crate::paths::{bases, paths, reads_ghcr};
 use crate::pipeline::{Input, Service};
 use crate::repository::{Repository, normal};
 use crate::yaml::{Node, Position, Text};
@@ -475,6 +475,9 @@ impl Reader<'_, '_> {
             return None;
         };
         service.paths = paths(self.known.repository, &dockerfile, &context);
+        let contexts = build.inputs.iter().filter(|input| input.key == "build-contexts");
+        service.reads_ghcr = reads_ghcr(self.known.repository, &dockerfile)
+            || contexts.into_iter().any(|input| input.value.contains("docker-image://ghcr.io/"));
         service.dockerfile = dockerfile;
         if !context.is_empty() {
             service.inputs.push(Input::new("context", context));
