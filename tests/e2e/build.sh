@@ -21,4 +21,7 @@ start_classic_dockerd
 start_accounts
 cd "$root"
 export E2E_DOCKER_HOST=$DOCKER_HOST E2E_PATH=$PATH
+if [[ -z ${1:-} ]]; then
+    cargo test --package release-pipelines --test shapes -- --ignored buildx # as buildx reads bake files
+fi
 cargo test --package tests -- --ignored "e2e::builds::${1:-}"

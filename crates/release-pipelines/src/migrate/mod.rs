@@ -214,7 +214,8 @@ fn elsewhere(workflow: &Workflow, id: &Text, job: &Node, scope: &Scope, remarks:
         for step in job.get("steps").map(Node::items).unwrap_or_default() {
             let Some(push) = step.at_path(&["with", "push"]) else { continue };
             let runs = runs && (step.get("if").is_none() || holds(step.get("if")) != Some(false));
-            if runs && action(step).as_deref() == Some("docker/build-push-action") && holds(Some(push)) != Some(false) {
+            let builds = action(step).is_some_and(|name| build::BUILDERS.contains(&name.as_str()));
+            if runs && builds && holds(Some(push)) != Some(false) {
                 let help =
                     "the new files push for tags alone: move what a branch publishes to a workflow of its own first";
                 remarks.refuse(push.at, format!("`{}` pushes for `{event}` of a branch too", id.text), help);

@@ -16,6 +16,8 @@ pub(super) struct Command {
     pub(super) appends: Option<String>,
     /// What is piped into it by `echo`.
     pub(super) input: Option<String>,
+    /// What the script sets of its environment.
+    pub(super) exported: BTreeMap<String, String>,
 }
 
 impl Command {
@@ -144,23 +146,31 @@ const RESERVED: [&str; 14] =
 struct Shell<'a> {
     scope: &'a Scope,
     variables: BTreeMap<String, String>,
+    exported: BTreeMap<String, String>,
+}
+
+/// What the runner sets (GitHub, "Default environment variables").
+pub(super) fn runner_variables() -> [(&'static str, String); 9] {
+    [
+        ("GITHUB_REF_NAME", TAG.to_string()),
+        ("GITHUB_REF", format!("refs/tags/{TAG}")),
+        ("GITHUB_REPOSITORY", REPOSITORY.to_string()),
+        ("GITHUB_REPOSITORY_OWNER", OWNER.to_string()),
+        ("GITHUB_SHA", REVISION.to_string()),
+        ("GITHUB_ACTOR", "${{ github.actor }}".to_owned()),
+        ("GITHUB_OUTPUT", "$GITHUB_OUTPUT".to_owned()),
+        ("GITHUB_ENV", "$GITHUB_ENV".to_owned()),
+        ("GITHUB_STEP_SUMMARY", "$GITHUB_STEP_SUMMARY".to_owned()),
+    ]
 }
 
 impl<'a> Shell<'a> {
     fn new(scope: &'a Scope) -> Self {
-        // GitHub, "Default environment variables".
-        let known = [
-            ("GITHUB_REF_NAME", TAG.to_string()),
-            ("GITHUB_REF", format!("refs/tags/{TAG}")),
-            ("GITHUB_REPOSITORY", REPOSITORY.to_string()),
-            ("GITHUB_REPOSITORY_OWNER", OWNER.to_string()),
-            ("GITHUB_SHA", REVISION.to_string()),
-            ("GITHUB_ACTOR", "${{ github.actor }}".to_owned()),
-            ("GITHUB_OUTPUT", "$GITHUB_OUTPUT".to_owned()),
-            ("GITHUB_ENV", "$GITHUB_ENV".to_owned()),
-            ("GITHUB_STEP_SUMMARY", "$GITHUB_STEP_SUMMARY".to_owned()),
-        ];
-        Self { scope, variables: known.map(|(name, value)| (name.to_owned(), value)).into() }
+        Self {
+            scope,
+            exported: BTreeMap::new(),
+            variables: runner_variables().map(|(name, value)| (name.to_owned(), value)).into(),
+        }
     }
 
     /// A command with its words; `None` for one that only sets a variable.
@@ -182,7 +192,8 @@ impl<'a> Shell<'a> {
                 _ => return Err(format!("`{} |` is more shell than can be read here", before.trim())),
             },
         };
-        if list.first().is_some_and(|word| word == "export") {
+        let exports = list.first().is_some_and(|word| word == "export");
+        if exports {
             list.remove(0);
         }
         let assigned = list.iter().map_while(|word| {
@@ -191,11 +202,24 @@ impl<'a> Shell<'a> {
             is_name.then(|| (name.to_owned(), value.to_owned()))
         });
         let assigned = assigned.collect::<Vec<_>>();
+        if exports {
+            let named = list.iter().filter_map(|name| Some((name.clone(), self.variables.get(name)?.clone())));
+            self.exported.extend(named.collect::<Vec<_>>());
+        }
         if !assigned.is_empty() && assigned.len() == list.len() {
+            for (name, value) in &assigned {
+                // What is in the environment already stays there.
+                if exports || self.exported.contains_key(name) || self.scope.env.contains_key(name) {
+                    self.exported.insert(name.clone(), value.clone());
+                }
+            }
             self.variables.extend(assigned);
             return Ok(None);
         }
-        Ok(Some(Command { at, words: list, appends, input }))
+        if exports && list.iter().all(|name| self.variables.contains_key(name)) {
+            return Ok(None);
+        }
+        Ok(Some(Command { at, words: list, appends, input, exported: self.exported.clone() }))
     }
 
     /// A word with its variables filled in.

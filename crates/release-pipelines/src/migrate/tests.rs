@@ -50,6 +50,7 @@ fn migrated(old: &str, new: &str) -> Outcome {
     fs::create_dir_all(folder.path().join(crate::repository::WORKFLOWS)).unwrap();
     fs::write(folder.path().join(path), WORKFLOW.replace(old, new)).unwrap();
     fs::write(folder.path().join("Dockerfile"), "FROM quay.io/acme/base\n").unwrap();
+    fs::write(folder.path().join("docker-bake.json"), r#"{"target": {"default": {}}}"#).unwrap();
     let migration = migrate(&Repository::open(folder.path()).unwrap(), path, &Source::default()).unwrap();
     let (refused, noted) = migration.remarks.iter().partition::<Vec<_>, _>(|remark| remark.refused);
     let say = |remark: &&Remark| format!("{}:{}: {}", remark.at.line, remark.at.column, remark.message);
@@ -273,6 +274,56 @@ fn a_build_argument_without_a_value_gets_that_of_the_environment() {
         (BUILD, &arguments("NAME"), "16:13: `NAME` in `build-args` takes its value from the environment"),
         (BUILD, script, "10:14: `TOKEN` in `build-args` takes its value from the environment"),
     ]);
+}
+
+#[test]
+fn a_call_of_bake_is_read_as_far_as_it_is_plain() {
+    let push = "${{ github.ref_type == 'tag' }}";
+    let call =
+        |inputs: &str| format!("      - uses: docker/bake-action@v7\n        with: {{push: \"{push}\", {inputs}}}\n");
+    let run = |command: &str| format!("      - run: docker buildx bake {command}\n");
+    let tags = "'*.tags=ghcr.io/acme/api:${{ github.ref_name }}'";
+    let files = written(BUILD, &call(&format!("set: {tags}, no-cache: true, provenance: false")));
+    assert!(files.contains("image: ghcr.io/acme/api:{tag}\nprovenance: false\n"), "{files}");
+    assert!(files.contains("buildx-args: --no-cache\n"), "{files}");
+    let command = "--push --set *.tags=ghcr.io/acme/api:$GITHUB_REF_NAME -f docker-bake.json --pull";
+    assert!(written(BUILD, &run(command)).contains("image: ghcr.io/acme/api:{tag}\n"));
+    let place = |text: &str| format!("10:15: {text}");
+    let set = |line: &str| call(&format!("set: \"*.tags=ghcr.io/acme/api:${{{{ github.ref_name }}}}\\n{line}\""));
+    refuses(&[
+        (BUILD, &set("*.contexts.base=target:base"), &place("`contexts` of the target `default` of bake has no place")),
+        (BUILD, &set("*.output=type=local,dest=x"), &place("`output` of the target `default` of bake has no place")),
+        (BUILD, &set("*.secrets=id=x"), &place("`*.secrets=id=x` sets what is not read here")),
+        (BUILD, &call("targets: all"), &place("bake has no target and no group `all`")),
+        (BUILD, &call("files: gone.hcl"), &place("the bake file `gone.hcl` is not there")),
+        (BUILD, &call("files: ../x.hcl"), &place("`../x.hcl` leads out of the repository")),
+        (
+            BUILD,
+            &call("files: '${{ steps.x.outputs.bake-file }}'"),
+            &place("`${{ steps.x.outputs.bake-file }}` is of no step that is read here"),
+        ),
+        (BUILD, &run("--print"), "10:14: `--print` of `docker buildx bake` has no place"),
+    ]);
+    let branch = migrated(BUILD, &call("targets: default").replace("github.ref_type == 'tag'", "true")).refused;
+    assert!(branch.contains(&"11:22: `api` pushes for `push` of a branch too".to_owned()), "{branch:?}");
+}
+
+#[test]
+fn a_script_gives_docker_what_it_exports() {
+    let script = |lines: &str| {
+        let build = "docker build --build-arg V --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .";
+        format!("      - env: {{V: old}}\n        run: |\n          {lines}\n          {build}\n")
+    };
+    for (lines, expected) in [
+        ("export V=${GITHUB_REF_NAME#v}", "V={version}"),
+        ("V=${GITHUB_REF_NAME#v}", "V={version}"),
+        ("N=1; V=$N; export N", "V=1"),
+        ("W=$GITHUB_SHA\n          export W", "V=old"),
+        ("true", "V=old"),
+    ] {
+        let files = written(BUILD, &script(lines));
+        assert!(files.contains(&format!("build-args: {expected}\n")), "{lines}: {files}");
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ const SHAPES: &[(&str, bool)] = &[
     ("objects", false),
     ("script", false),
     ("suffixes", false),
+    ("baked", false),
+    ("definitions", false),
     ("platforms", true),
     ("dynamic", true),
     ("bake", true),
@@ -37,7 +39,12 @@ fn repository(workflow: &str) -> TempDir {
     let root = tempfile::tempdir().unwrap();
     let files = workflow.lines().find_map(|line| line.strip_prefix("# files: ")).unwrap_or_default();
     for file in files.split_whitespace() {
-        put(root.path(), file, "FROM scratch\nCOPY shared /shared\n");
+        // A bake file stands beside the shape, under the name that it has.
+        let text = match file.rsplit_once('.') {
+            Some((_, "hcl" | "json")) => fs::read_to_string(folder().join(file)).unwrap(),
+            _ => "FROM scratch\nCOPY shared /shared\n".to_owned(),
+        };
+        put(root.path(), file, &text);
     }
     put(root.path(), "shared/lib", "");
     put(root.path(), WORKFLOW, workflow);
@@ -107,6 +114,82 @@ fn every_shape_is_migrated_or_refused_as_its_golden_file_says() {
     }
 }
 
+/// One target as `buildx bake --print` shows it, from what the release file says: with the context, as its Dockerfile stands below it.
+fn target(release: &serde_json::Value) -> serde_json::Value {
+    let with = &release["jobs"]["image"]["with"];
+    let known = [("{tag}", "v1.2.3"), ("{version}", "1.2.3"), ("{revision}", "0123456789abcdef")];
+    let text = |name: &str, otherwise: &str| {
+        let text = with[name].as_str().unwrap_or(otherwise).trim();
+        known.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value))
+    };
+    let map = |name: &str| {
+        text(name, "")
+            .lines()
+            .map(|line| line.split_once('=').unwrap())
+            .map(|(key, value)| (key.to_owned(), value.into()))
+            .collect::<serde_json::Map<_, _>>()
+    };
+    let (image, context) = (text("image", ""), text("context", "."));
+    let repository = image.rsplit_once(':').unwrap().0.to_owned();
+    let extra = text("extra-tags", "");
+    let extra = extra.split_whitespace().map(|tag| format!("{repository}:{tag}"));
+    let tags = [image.clone()].into_iter().chain(extra).collect::<Vec<_>>();
+    let dockerfile = text("dockerfile", "");
+    let mut target = serde_json::json!({
+        "context": context,
+        "dockerfile": dockerfile.strip_prefix(&format!("{context}/")).unwrap_or(&dockerfile),
+        "tags": tags,
+    });
+    let mut put = |key: &str, value: serde_json::Value| target[key] = value;
+    [("args", "build-args"), ("labels", "labels")]
+        .into_iter()
+        .filter(|(_, input)| !with[input].is_null())
+        .for_each(|(key, input)| put(key, map(input).into()));
+    if with["target"].is_string() {
+        put("target", text("target", "").into());
+    }
+    if with["platforms"].is_string() {
+        put("platforms", text("platforms", "").split(',').collect());
+    }
+    target
+}
+
+#[test]
+#[ignore = "needs buildx, which tests/e2e/build.sh has"]
+fn buildx_reads_bake_files_as_they_are_read_here() {
+    for (shape, arguments) in [
+        (
+            "baked",
+            "-f baked.hcl --set *.platform=linux/amd64 --set *.platform=linux/arm64 --set *.args.COMMIT=0123456789abcdef --set node.args.PORT=57292 services",
+        ),
+        ("definitions", "-f definitions.json tools"),
+    ] {
+        let root = repository(&fs::read_to_string(folder().join(format!("{shape}.yml"))).unwrap());
+        let printed = Command::new("buildx")
+            .args(["bake", "--print"])
+            .args(arguments.split(' '))
+            .current_dir(root.path())
+            .env("HOME", root.path())
+            .envs([("TAG", "v1.2.3"), ("VERSION", "1.2.3"), ("REGISTRY", "ghcr.io/acme")])
+            .output()
+            .unwrap();
+        assert!(printed.status.success(), "{}", text(&printed.stderr));
+        let printed: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+        let targets = printed["target"].as_object().unwrap();
+        assert!(targets.len() > 1);
+        assert_eq!(run(root.path(), &["migrate", "--yes"]).status.code(), Some(0));
+        for (name, printed) in targets {
+            let release =
+                fs::read_to_string(root.path().join(format!(".github/workflows/release-{name}.yml"))).unwrap();
+            let mut printed = printed.clone();
+            let said = printed.as_object_mut().unwrap();
+            // How it is pushed, and whether bases are looked up anew, is said elsewhere.
+            said.retain(|key, _| key != "output" && key != "pull");
+            assert_eq!(target(&serde_saphyr::from_str(&release).unwrap()), printed, "{name}");
+        }
+    }
+}
+
 #[test]
 fn at_least_half_of_the_shapes_are_refused_and_each_names_its_repository() {
     let refused = SHAPES.iter().filter(|(_, refused)| *refused).count();
@@ -124,8 +207,9 @@ fn whatever_of_a_migrated_repository_is_deleted_or_renamed_is_found() {
         let root = repository(&fs::read_to_string(folder().join(format!("{shape}.yml"))).unwrap());
         assert_eq!(run(root.path(), &["migrate", "--yes"]).status.code(), Some(0));
         let files = tree(root.path()).into_iter().map(|(path, _)| path);
-        // The archived file is nobody's business. Of `shared`, every Dockerfile copies the folder as a whole.
-        let files = files.filter(|path| !path.ends_with(".archived") && path != "shared/lib");
+        // What no workflow reads any more is nobody's business. Of `shared`, every Dockerfile copies the folder as a whole.
+        let unread = [".archived", ".hcl", ".json", "shared/lib"];
+        let files = files.filter(|path| !unread.iter().any(|end| path.ends_with(end)));
         for path in files.chain(["shared".to_owned()]) {
             let (from, to) = (root.path().join(&path), root.path().join(format!("{path}.gone")));
             fs::rename(&from, &to).unwrap();

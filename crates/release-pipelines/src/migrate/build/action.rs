@@ -32,10 +32,7 @@ impl Reader<'_, '_> {
             "docker/login-action" => self.login_action(step),
             "docker/metadata-action" => self.metadata(step),
             "docker/build-push-action" => self.build_action(step),
-            "docker/bake-action" => {
-                let help = "write each target as a row of a matrix with docker/build-push-action";
-                self.remarks.refuse(at, "the targets of a bake file are not read", help);
-            }
+            "docker/bake-action" => self.bake_action(step),
             name if release::is_release(name) => {
                 let known = Known { repository: self.known.repository, scope: &self.scope };
                 release::action(&known, name, step, release, self.remarks);
@@ -126,6 +123,24 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Whether an action pushes what it builds for a tag.
+    pub(super) fn pushes(&mut self, value: &Node, filled: &str) -> bool {
+        step_runs(&self.scope, value).unwrap_or_else(|| {
+            let message = format!("whether `{filled}` pushes is known only when the workflow runs");
+            self.remarks.refuse(value.at, message, "write `true`");
+            false
+        })
+    }
+
+    /// The attestations of an action, `sbom` or `provenance`.
+    pub(super) fn attest(&mut self, build: &mut Build, key: &str, value: &Node, filled: &str) {
+        if key == "sbom" {
+            return self.pass_release(build, "sbom", value, filled);
+        }
+        let mode = filled.strip_prefix("mode=").unwrap_or(filled);
+        self.pass_release(build, "provenance", value, if mode == "true" { "max" } else { mode });
+    }
+
     pub(super) fn build_action(&mut self, step: &Node) {
         let mut build = Build { at: step.get("uses").map(|uses| uses.at), ..Build::default() };
         let mut arguments = Vec::new();
@@ -140,14 +155,7 @@ impl Reader<'_, '_> {
                     build.references = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
                     build.named_at = Some(at);
                 }
-                "push" => match step_runs(&self.scope, value) {
-                    Some(pushed) => build.pushed = pushed,
-                    None => self.remarks.refuse(
-                        at,
-                        format!("whether `{filled}` pushes is known only when the workflow runs"),
-                        "write `true`",
-                    ),
-                },
+                "push" => build.pushed = self.pushes(value, &filled),
                 "outputs" if filled == "type=registry" || filled == "type=image,push=true" => build.pushed = true,
                 "target" => self.pass(&mut build, "target", value, &filled),
                 "platforms" => {
@@ -159,11 +167,7 @@ impl Reader<'_, '_> {
                 "build-contexts" => self.pass(&mut build, "build-contexts", value, &filled),
                 "labels" => self.labels(&mut build, "labels", value, &filled),
                 "annotations" => self.labels(&mut build, "annotations", value, &filled),
-                "sbom" => self.pass_release(&mut build, "sbom", value, &filled),
-                "provenance" => {
-                    let mode = filled.strip_prefix("mode=").unwrap_or(&filled);
-                    self.pass_release(&mut build, "provenance", value, if mode == "true" { "max" } else { mode });
-                }
+                "sbom" | "provenance" => self.attest(&mut build, &key.text, value, &filled),
                 "secrets" => self.secrets(&mut build, value, &filled),
                 "cache-from" | "cache-to" => cache(key, self.remarks),
                 "load" | "no-cache" | "pull" if filled == "false" => {}

@@ -26,13 +26,22 @@ impl Reader<'_, '_> {
 
     pub(super) fn command(&mut self, id: &str, command: &Command, release: &mut Option<Release>) {
         let words = command.words.iter().map(String::as_str).collect::<Vec<_>>();
+        // Only what docker starts reads the environment of the script.
+        let outer = self.scope.env.clone();
         match words.as_slice() {
             ["set" | "true" | ":", ..] | ["docker", "buildx", "create" | "use" | "inspect" | "ls", ..] => {}
             ["echo", value] if command.tells_runner() => output(&mut self.scope, id, value, command.appends.as_deref()),
             ["echo", ..] if command.appends.is_none() => {}
             ["docker", "login", rest @ ..] => self.login_command(command, rest),
             ["docker", "build", rest @ ..] | ["docker", "buildx" | "image", "build", rest @ ..] => {
+                self.scope.env.extend(command.exported.clone());
                 self.build_command(command.at, rest);
+                self.scope.env = outer;
+            }
+            ["docker", "buildx", "bake", rest @ ..] => {
+                self.scope.env.extend(command.exported.clone());
+                self.bake_command(command.at, rest);
+                self.scope.env = outer;
             }
             ["docker", "push", "--all-tags", repository] => {
                 let start = format!("{repository}:");

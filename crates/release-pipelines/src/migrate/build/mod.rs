@@ -1,7 +1,8 @@
 //! A job that builds images, row by row of its matrix, step by step: `action` reads steps that use an action, `command`
-//! those that run a script. A step or an input that has no place in a release file is refused where it stands.
+//! those that run a script, `bake` the targets of either. A step or an input that has no place in a release file is refused where it stands.
 
 mod action;
+mod bake;
 mod command;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +39,7 @@ pub(super) struct Known<'a> {
 }
 
 /// The actions that build an image, or may.
-const BUILDERS: [&str; 2] = ["docker/build-push-action", "docker/bake-action"];
+pub(super) const BUILDERS: [&str; 2] = ["docker/build-push-action", "docker/bake-action"];
 
 /// Whether a job builds images.
 pub(super) fn builds(job: &Node) -> bool {
@@ -148,6 +149,8 @@ fn strategy(job: &Node, remarks: &mut Remarks) {
 #[derive(Debug, Default)]
 struct Build {
     at: Option<Position>,
+    /// What it is called where it stands, such as the target of a bake file.
+    name: Option<String>,
     context: Option<Text>,
     dockerfile: Option<Text>,
     references: Vec<String>,
@@ -394,7 +397,7 @@ impl Reader<'_, '_> {
             self.remarks.refuse(build.named_at.unwrap_or(at), message, help);
         }
         let at = if self.row.values.is_empty() { at } else { self.row.at };
-        let name = self.name(names.as_ref().ok(), alone);
+        let name = self.name(&build, names.as_ref().ok(), alone);
         if let Err(error) = name.parse::<ServiceName>() {
             self.remarks.refuse(at, error.to_string(), "give it a name that a service can have");
         }
@@ -436,8 +439,8 @@ impl Reader<'_, '_> {
         Some(Found { at, service, names, logins })
     }
 
-    /// What the service is called: by its row, else by its image, else by its job.
-    fn name(&self, names: Option<&Names>, alone: bool) -> String {
+    /// What the service is called: by its row, else by its target, else by its image, else by its job.
+    fn name(&self, build: &Build, names: Option<&Names>, alone: bool) -> String {
         let row = &self.row.values;
         let text = |node: &Node| node.text().or_else(|| node.get("name").and_then(Node::text));
         let named = ["service", "name", "app", "component", "project", "module", "package", "image"];
@@ -449,7 +452,8 @@ impl Reader<'_, '_> {
             _ => None,
         };
         let by_row = by_row.or(only).filter(|_| alone);
-        by_row.or_else(|| names?.own().map(str::to_owned)).unwrap_or_else(|| self.id.text.clone())
+        let by_target = build.name.clone().filter(|name| name != "default");
+        by_row.or(by_target).or_else(|| names?.own().map(str::to_owned)).unwrap_or_else(|| self.id.text.clone())
     }
 
     fn files(&mut self, at: Position, build: &Build, service: &mut Service) -> Option<()> {

@@ -1,0 +1,243 @@
+//! The targets of a bake file (Docker, "Bake file reference"), each as a build. What only bake itself can know is refused:
+//! functions of its own, Compose files, targets that build on other targets.
+
+mod definitions;
+
+use std::collections::BTreeSet;
+
+use hcl::{Block, Body, Expression, Value};
+
+use super::{Build, Reader, cache, with};
+use crate::migrate::{expression, shell};
+use crate::pipeline::Input;
+use crate::repository::normal;
+use crate::yaml::{self, Node, Position, Text};
+use definitions::{Definitions, Target, body, pairs, set, texts};
+
+/// A call of bake.
+#[derive(Debug)]
+struct Call {
+    at: Position,
+    /// Paths; what docker/metadata-action writes is one of its outputs.
+    files: Vec<String>,
+    targets: Vec<String>,
+    /// `PATTERN.ATTRIBUTE=VALUE`.
+    set: Vec<String>,
+    pushed: bool,
+    arguments: Vec<String>,
+    /// The inputs `sbom` and `provenance` of the release.
+    release_inputs: Vec<Input>,
+}
+
+impl Call {
+    fn new(at: Position) -> Self {
+        let none = Vec::new;
+        Self {
+            at,
+            files: none(),
+            targets: none(),
+            set: none(),
+            pushed: false,
+            arguments: none(),
+            release_inputs: vec![],
+        }
+    }
+}
+
+impl Reader<'_, '_> {
+    /// docker/bake-action.
+    pub(super) fn bake_action(&mut self, step: &Node) {
+        let mut call = Call::new(step.get("uses").map_or(step.at, |uses| uses.at));
+        for (key, value) in with(step) {
+            let raw = value.text().unwrap_or_default();
+            let filled = self.scope.fill(&raw);
+            let words = |text: &str| text.split(['\n', ',']).map(str::trim).map(str::to_owned).collect::<Vec<_>>();
+            match key.text.as_str() {
+                "files" => call.files = words(&raw),
+                "targets" => call.targets = words(&filled),
+                "set" => call.set = filled.lines().map(|line| line.trim().to_owned()).collect(),
+                "push" => call.pushed = self.pushes(value, &filled),
+                "load" | "no-cache" | "pull" if filled == "false" => {}
+                "no-cache" | "pull" if filled == "true" => call.arguments.push(format!("--{}", key.text)),
+                "source" | "workdir" if filled == "." => {}
+                "builder" | "github-token" => {}
+                "provenance" | "sbom" => {
+                    let mut build = Build::default();
+                    self.attest(&mut build, &key.text, value, &filled);
+                    call.release_inputs.extend(build.release_inputs);
+                }
+                other => {
+                    let help = "take it away, or build these images in a workflow of your own";
+                    self.remarks.refuse(key.at, format!("`{other}` of docker/bake-action has no place"), help);
+                }
+            }
+        }
+        self.bake(call);
+    }
+
+    /// `docker buildx bake`.
+    pub(super) fn bake_command(&mut self, at: Position, words: &[&str]) {
+        let mut call = Call::new(at);
+        let mut words = words.iter().copied();
+        while let Some(word) = words.next() {
+            let (flag, glued) = match word.split_once('=') {
+                Some((flag, value)) if flag.starts_with('-') => (flag, Some(value)),
+                _ => (word, None),
+            };
+            let mut value = || glued.or_else(|| words.next()).unwrap_or_default().to_owned();
+            match flag {
+                "-f" | "--file" => call.files.push(value()),
+                "--set" => call.set.push(value()),
+                "--push" => call.pushed = true,
+                "--pull" | "--no-cache" => call.arguments.push(flag.to_owned()),
+                "--progress" | "--builder" => drop(value()),
+                flag if flag.starts_with('-') => {
+                    let help = "take it away, or build these images in a workflow of your own";
+                    self.remarks.refuse(at, format!("`{flag}` of `docker buildx bake` has no place"), help);
+                    return;
+                }
+                target => call.targets.push(target.to_owned()),
+            }
+        }
+        self.bake(call);
+    }
+
+    fn bake(&mut self, mut call: Call) {
+        for list in [&mut call.files, &mut call.targets, &mut call.set] {
+            list.retain(|word| !word.is_empty());
+        }
+        let read = self.definitions(&call.files).and_then(|(definitions, files)| {
+            let mut targets = Vec::new();
+            let wanted = if call.targets.is_empty() { &["default".to_owned()][..] } else { &call.targets };
+            for name in definitions.names(wanted)? {
+                let mut target = definitions.target(&name, &mut BTreeSet::new())?;
+                let mut listed = BTreeSet::new();
+                for line in &call.set {
+                    set(&name, &mut target, line, &mut listed)?;
+                }
+                targets.push((name, target));
+            }
+            Ok((files, targets))
+        });
+        match read {
+            Ok((files, targets)) => {
+                for file in files {
+                    let help = "the new files hold what it says; keep it for builds by hand, or delete it";
+                    self.remarks.note(call.at, format!("no workflow reads `{file}` any more"), help);
+                }
+                for (name, target) in targets {
+                    self.target(&call, &name, &target);
+                }
+            }
+            Err(message) => {
+                let help = "write it plainly, or each target as a row of a matrix with docker/build-push-action";
+                self.remarks.refuse(call.at, message, help);
+            }
+        }
+    }
+
+    /// What all files define.
+    fn definitions(&self, files: &[String]) -> Result<(Definitions, Vec<String>), String> {
+        // Docker, "Overriding configurations", "Default file lookup".
+        const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+        const BAKE: [&str; 4] =
+            ["docker-bake.json", "docker-bake.hcl", "docker-bake.override.json", "docker-bake.override.hcl"];
+        let is_there = |name: &&str| self.known.repository.has_file(name);
+        if let Some(name) = COMPOSE.iter().find(|name| files.is_empty() && is_there(name)) {
+            return Err(format!("bake reads `{name}` too, which is not read here: name the bake file in `files`"));
+        }
+        let default = || BAKE.iter().filter(|name| is_there(name)).map(|name| (*name).to_owned()).collect();
+        let files = if files.is_empty() { default() } else { files.to_vec() };
+        if files.is_empty() {
+            return Err("there is no bake file".into());
+        }
+        let (mut bodies, mut read) = (Vec::new(), Vec::new());
+        for file in &files {
+            let file = file.strip_prefix("cwd://").unwrap_or(file);
+            // What docker/metadata-action writes (its README, "Bake definition").
+            let output = expression::only(file).and_then(|text| text.strip_prefix("steps.")?.split_once(".outputs."));
+            if let Some((id, output)) = output.filter(|(_, output)| output.starts_with("bake-file")) {
+                let tags = self.scope.outputs.get(&format!("steps.{id}.outputs.tags"));
+                let tags = tags.ok_or_else(|| format!("`{file}` is of no step that is read here"))?;
+                let tags = tags.lines().map(|tag| Expression::String(tag.to_owned())).collect::<Vec<_>>();
+                if output == "bake-file" || output == "bake-file-tags" {
+                    let made =
+                        Block::builder("target").add_label("docker-metadata-action").add_attribute(("tags", tags));
+                    bodies.push((file.to_owned(), Body::builder().add_block(made.build()).build()));
+                }
+                continue;
+            }
+            let path = self.scope.fill(file);
+            let path = normal(&path).unwrap_or(path);
+            let text = self.known.repository.read(&path).map_err(|error| error.to_string())?;
+            let text = text.ok_or_else(|| format!("the bake file `{path}` is not there"))?;
+            bodies.push((path.clone(), body(&path, &text)?));
+            read.push(path);
+        }
+        let runner = shell::runner_variables();
+        let environment = |name: &str| {
+            let set = self.scope.env.get(name);
+            set.or_else(|| runner.iter().find(|(known, _)| *known == name).map(|(_, value)| value)).cloned()
+        };
+        Ok((Definitions::read(&bodies, environment)?, read))
+    }
+
+    /// One target as a build.
+    fn target(&mut self, call: &Call, name: &str, target: &Target) {
+        let at = call.at;
+        let node = Node { at, value: yaml::Value::Null };
+        let place = |text: String| Some(Text { at, text });
+        let mut build = Build { at: Some(at), named_at: Some(at), name: Some(name.to_owned()), ..Build::default() };
+        let (mut arguments, mut pushed) = (call.arguments.clone(), call.pushed);
+        for (key, value) in target {
+            let (list, lines) = (texts(value), pairs(value, '=').join("\n"));
+            let joined = list.join(",");
+            match key.as_str() {
+                "description" => {}
+                "context" => build.context = place(joined),
+                "tags" => build.references = list,
+                "target" | "platforms" => {
+                    let key = if key == "target" { "target" } else { "platforms" };
+                    self.pass(&mut build, key, &node, &joined);
+                }
+                "args" => self.build_args(&mut build, &node, &lines),
+                "labels" => self.labels(&mut build, "labels", &node, &lines),
+                "annotations" => self.labels(&mut build, "annotations", &node, &list.join("\n")),
+                "contexts" if !lines.contains("=target:") => self.pass(&mut build, "build-contexts", &node, &lines),
+                "cache-from" | "cache-to" => cache(&Text { at, text: key.clone() }, self.remarks),
+                "output" if list.iter().all(|output| !output.is_empty() && IMAGES.contains(&output.as_str())) => {
+                    pushed |= list.iter().any(|output| output != "type=image" && output != "type=docker");
+                }
+                // It stands below the context (Docker, "Bake file reference", `target.dockerfile`).
+                "dockerfile" => {
+                    let context = target.get("context").and_then(Value::as_str).unwrap_or(".");
+                    build.dockerfile = place(format!("{context}/{joined}"));
+                }
+                "no-cache" | "pull" if matches!(joined.as_str(), "true" | "false") => {
+                    arguments.extend((joined == "true").then(|| format!("--{key}")));
+                }
+                "network" | "shm-size" => arguments.push(format!("--{key}={joined}")),
+                "ulimits" => arguments.extend(list.iter().map(|limit| format!("--ulimit={limit}"))),
+                "entitlements" => arguments.extend(list.iter().map(|right| format!("--allow={right}"))),
+                "no-cache-filter" => arguments.extend(list.iter().map(|stage| format!("--no-cache-filter={stage}"))),
+                "extra-hosts" => arguments.extend(pairs(value, ':').iter().map(|host| format!("--add-host={host}"))),
+                other => {
+                    let help = "take it away, or build this image in a workflow of your own";
+                    let message = format!("`{other}` of the target `{name}` of bake has no place");
+                    self.remarks.refuse(at, message, help);
+                }
+            }
+        }
+        if pushed {
+            (build.pushed, build.pushes) = (true, build.references.clone());
+        }
+        build.release_inputs.extend(call.release_inputs.iter().cloned());
+        arguments.dedup();
+        self.pass(&mut build, "buildx-args", &node, &arguments.join("\n"));
+        self.builds.push(build);
+    }
+}
+
+/// Outputs that are an image.
+const IMAGES: [&str; 5] =
+    ["type=registry", "type=image,push=true", "push=true,type=image", "type=image", "type=docker"];
