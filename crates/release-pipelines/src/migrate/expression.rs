@@ -237,7 +237,7 @@ pub(super) fn line(text: &str) -> Result<String, String> {
 
 /// The text as one of the `extra-tags`: a template that may hold expressions.
 pub(super) fn extra(text: &str) -> Result<String, String> {
-    let text = expressions(text, &CALLED).map_err(|what| format!("{what} in the image's name"))?;
+    let text = expressions(text, &CALLED)?;
     Ok(ALL.iter().fold(text, |text, (mark, name, _)| text.replace(*mark, name)))
 }
 
@@ -272,7 +272,7 @@ fn expressions(text: &str, known: &[&str]) -> Result<String, String> {
     while let Some((before, after)) = rest.split_once("${{") {
         let expression = &after[..end(after).unwrap_or(after.len())];
         let source = expression.trim();
-        let parsed = Expr::parse(source).map_err(|_| source.to_owned())?;
+        let parsed = Expr::parse(source).map_err(|_| format!("`{source}`"))?;
         let mut unknown = None;
         let expression_now = rewritten(source, &parsed, |context, raw| {
             let path = context.as_pattern().unwrap_or_else(|| raw.to_owned()).to_ascii_lowercase();

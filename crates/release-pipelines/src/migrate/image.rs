@@ -45,8 +45,8 @@ pub(super) fn names(references: &[String]) -> Result<Names, String> {
     if let Some(arch) = tag.rsplit('-').next().filter(|end| ARCHITECTURES.contains(end)) {
         return Err(format!("`-{arch}` makes an image of its own for each platform: one image holds them all"));
     }
-    let unknown =
-        |expression: String| format!("`{expression}` in the image's name is known only when the workflow runs");
+    let unknown = |what: String| format!("{what} in the image's name is known only when the workflow runs");
+    let template = |text: &str| template(text).map_err(|expression| unknown(format!("`{expression}`")));
     let mut extra = Vec::new();
     for (other, other_tag) in all.iter().enumerate().filter(|(index, _)| *index != main).map(|(_, name)| name) {
         if other_tag.contains(LATEST) {
@@ -57,13 +57,12 @@ pub(super) fn names(references: &[String]) -> Result<Names, String> {
             continue;
         }
         // The tag may be known at run time only; the repository must be told apart from it.
-        let tag = extra_tag(other_tag)?;
-        let other = template(other).map_err(unknown)?;
-        let repository = template(repository).map_err(unknown)?;
+        let tag = extra_tag(other_tag).map_err(unknown)?;
+        let (other, repository) = (template(other)?, template(repository)?);
         extra.push(if other == repository { tag } else { format!("{other}:{tag}") });
     }
     extra.dedup();
-    Ok(Names { repository: template(repository).map_err(unknown)?, tag: template(tag).map_err(unknown)?, extra })
+    Ok(Names { repository: template(repository)?, tag: template(tag)?, extra })
 }
 
 /// A reference as people read it.

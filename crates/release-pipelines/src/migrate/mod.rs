@@ -228,7 +228,7 @@ fn elsewhere(workflow: &Workflow, id: &Text, job: &Node, scope: &Scope, remarks:
 fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
     let mut own = scope.clone();
     build::environment(job, &mut own);
-    let mut plain = job.get("steps").is_some();
+    let (mut plain, mut beyond) = (job.get("steps").is_some(), None);
     for step in job.get("steps").map(Node::items).unwrap_or_default() {
         let commands = step.get("run").map(|run| shell::commands(run, &own));
         match (action(step).as_deref(), commands) {
@@ -246,10 +246,16 @@ fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
                     }
                 }
             }
+            (None, Some(Err(what))) => beyond = beyond.or(Some(what)),
             _ => plain = false,
         }
     }
-    if !plain {
+    // One that gives something on is for the version as far as it can be read.
+    if let (Some((at, message)), true, Some(_)) = (&beyond, plain, job.get("outputs")) {
+        remarks.refuse(*at, message.as_str(), "write it plainly, or move it to a workflow of its own first");
+        return;
+    }
+    if !plain || beyond.is_some() {
         let help = "move it to a workflow of its own first, on the tag or on `workflow_run` of release-notes; checks belong to branches";
         remarks.refuse(id.at, format!("the job `{}` neither builds an image nor makes the release", id.text), help);
         return;
