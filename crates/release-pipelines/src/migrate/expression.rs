@@ -18,6 +18,8 @@ pub(super) const REPOSITORY: char = '\u{e003}';
 pub(super) const OWNER: char = '\u{e004}';
 pub(super) const REPO: char = '\u{e005}';
 pub(super) const REVISION: char = '\u{e007}';
+/// Stands for what a step would give on that was refused: whatever follows from it is said no more.
+pub(super) const REFUSED: char = '\u{e008}';
 /// Each with the placeholder of release-actions, and the expression that says the same.
 const ALL: [(char, &str, Option<&str>); 6] = [
     (TAG, "{tag}", Some(EVENT[0].1)),
@@ -203,7 +205,7 @@ fn only_joins(expression: &Expr<'_>) -> bool {
 
 /// Whether a text holds nothing that is known later.
 pub(super) fn is_plain(text: &str) -> bool {
-    !text.contains("${{") && !ALL.iter().any(|(mark, ..)| text.contains(*mark))
+    !text.contains("${{") && !text.contains(REFUSED) && !ALL.iter().any(|(mark, ..)| text.contains(*mark))
 }
 
 /// The text as a template of release-actions (`{tag}`, `{version}` …); `Err` with the expression that no template holds.

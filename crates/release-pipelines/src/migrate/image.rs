@@ -110,8 +110,13 @@ impl Names {
     }
 }
 
-/// `name=value` between commas; an expression may hold either.
+/// `name=value` between commas.
 fn attributes(line: &str) -> Vec<(&str, &str)> {
+    parts(line).into_iter().filter_map(|part| part.split_once('=')).collect()
+}
+
+/// What stands between commas; an expression may hold some.
+fn parts(line: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_u32);
     for (at, c) in line.char_indices() {
         match c {
@@ -125,7 +130,7 @@ fn attributes(line: &str) -> Vec<(&str, &str)> {
         }
     }
     parts.push(&line[start..]);
-    parts.into_iter().filter_map(|part| part.split_once('=')).collect()
+    parts
 }
 
 /// Whether semver reads every tag that starts the workflow, or none; `None` when that differs.
@@ -144,19 +149,30 @@ pub(super) fn metadata(
 ) -> Result<Vec<String>, String> {
     let (mut latest, mut prefix, mut suffix) = ("auto", "", "");
     for line in flavor {
-        if line.contains(',') && !line.ends_with(",onlatest=false") {
+        let attributes = attributes(line);
+        // A part without a `=` is none of them.
+        if parts(line).len() > attributes.len() {
             return Err(format!("`{line}` of `flavor`"));
         }
-        match attributes(line).as_slice() {
+        match attributes.as_slice() {
             [("latest", value)] => latest = value.trim(),
             [("prefix", value)] | [("prefix", value), ("onlatest", "false")] => prefix = value.trim(),
             [("suffix", value)] | [("suffix", value), ("onlatest", "false")] => suffix = value.trim(),
             _ => return Err(format!("`{line}` of `flavor`")),
         }
     }
-    if !["auto", "true", "false"].contains(&latest) {
-        return Err(format!("`latest={latest}` of `flavor`"));
-    }
+    // A condition says the same of every tag, or no more than whether it is a pre-release.
+    let of_tags = |condition: &str| {
+        let all = expression::on_tags(condition, scope).collect::<Vec<_>>();
+        let agreed = expression::agreed(all.iter().map(|(_, holds)| *holds));
+        let is_release = all.iter().all(|(tag, holds)| *holds == Some(!tag.contains('-')));
+        agreed.map(Ok).or(is_release.then_some(Err(LATEST)))
+    };
+    let latest = match (latest, of_tags(latest)) {
+        ("auto", _) => None,
+        (_, Some(holds)) => Some(holds),
+        _ => return Err(format!("`latest={latest}` of `flavor`")),
+    };
     let default =
         ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"].map(str::to_owned);
     // The line of the highest priority, the first of several, decides on `latest`: what it adds, and how high it is.
@@ -171,16 +187,12 @@ pub(super) fn metadata(
         }
         let mut latest_only = false;
         if let Some(enable) = get("enable") {
-            let all = expression::on_tags(enable, scope).collect::<Vec<_>>();
-            match expression::agreed(all.iter().map(|(_, holds)| *holds)) {
-                Some(true) => {}
-                Some(false) => continue,
-                None if get("value") == Some("latest")
-                    && all.iter().all(|(tag, holds)| *holds == Some(!tag.contains('-'))) =>
-                {
-                    latest_only = true;
-                }
-                None => return Err(format!("`enable` of `{line}`")),
+            // A tag is no branch.
+            match of_tags(&enable.replace("{{is_default_branch}}", "false")) {
+                Some(Ok(true)) => {}
+                Some(Ok(false)) => continue,
+                Some(Err(_)) if get("value") == Some("latest") => latest_only = true,
+                Some(Err(_)) | None => return Err(format!("`enable` of `{line}`")),
             }
         }
         if kind == "semver" {
@@ -215,12 +227,19 @@ pub(super) fn metadata(
             automatic = (latest, priority);
         }
         let sha = if kind == "sha" { "sha-" } else { prefix };
-        found.push(format!("{}{tag}{}", get("prefix").unwrap_or(sha), get("suffix").unwrap_or(suffix)));
+        let tag = format!("{}{tag}{}", get("prefix").unwrap_or(sha), get("suffix").unwrap_or(suffix));
+        let tag = tag.replace("{{tag}}", &TAG.to_string());
+        // The other words of its own, such as `{{branch}}`.
+        if tag.replace("${{", "").contains("{{") {
+            return Err(format!("`{line}`"));
+        }
+        found.push(tag);
     }
     match latest {
-        "true" => found.push("latest".into()),
-        "auto" => found.extend(automatic.0),
-        _ => {}
+        Some(Ok(true)) => found.push("latest".into()),
+        Some(Ok(false)) => {}
+        Some(Err(release)) => found.push(release.to_string()),
+        None => found.extend(automatic.0),
     }
     Ok(images.iter().flat_map(|image| found.iter().map(move |tag| format!("{image}:{tag}"))).collect())
 }
@@ -282,16 +301,27 @@ mod tests {
         assert!(of(&["*"], "type=ref,event=tag", "").is_ok() && of(&["v*", "x-*"], semver, "").is_err());
         assert_eq!(read("type=semver,pattern={{version}}", "latest=false").unwrap(), ["i:{version}"]);
         assert_eq!(read("", "").unwrap(), ["i:{tag}", "i:latest"]);
+        for (condition, added) in
+            [("github.ref == 'refs/heads/main'", ""), ("!contains(github.ref, '-')", "i:latest?"), ("true", "i:latest")]
+        {
+            let found = read(semver, &format!("latest=${{{{ {condition} }}}}")).unwrap();
+            assert_eq!(found.get(1).map_or("", String::as_str), added, "{condition}");
+        }
+        assert!(read(semver, "latest=${{ vars.X }}").is_err() && read(semver, "latest=yes").is_err());
         assert_eq!(read("type=raw,value=x,priority=999\ntype=ref,event=tag", "").unwrap(), ["i:x", "i:{tag}"]);
         let latest =
             "type=raw,value=latest,enable=${{ startsWith(github.ref, 'refs/tags/') && !contains(github.ref, '-') }}";
         assert_eq!(read(&format!("{latest}\ntype=ref,event=tag"), "latest=false").unwrap(), ["i:latest?", "i:{tag}"]);
         assert_eq!(read("type=raw,value=x,enable=${{ github.ref == 'refs/heads/main' }}", "").unwrap(), [""; 0]);
+        assert_eq!(read("type=raw,value=x,enable={{is_default_branch}}", "").unwrap(), [""; 0]);
+        assert_eq!(read("type=raw,value={{tag}}-x", "").unwrap(), ["i:{tag}-x"]);
         assert_eq!(read("type=raw,value=x\ntype=ref,event=branch", "suffix=-y").unwrap(), ["i:x-y"]);
         for tags in [
             "type=semver,pattern={{major}}.{{minor}}",
             "type=sha",
             "type=raw,value=x,enable=${{ a }}",
+            "type=raw,value={{sha}}",
+            "type=ref,event=tag,prefix={{branch}}-",
             "type=match,pattern=x",
         ] {
             assert!(read(tags, "").is_err(), "{tags}");

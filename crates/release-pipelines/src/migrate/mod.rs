@@ -226,6 +226,9 @@ fn elsewhere(workflow: &Workflow, id: &Text, job: &Node, scope: &Scope, remarks:
 
 /// A job that only works out the version: its outputs are known to those after it.
 fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
+    for (name, _) in job.get("outputs").map(Node::entries).unwrap_or_default() {
+        scope.outputs.insert(format!("needs.{}.outputs.{}", id.text, name.text), expression::REFUSED.to_string());
+    }
     let mut own = scope.clone();
     build::environment(job, &mut own);
     let (mut plain, mut beyond) = (job.get("steps").is_some(), None);

@@ -1,5 +1,6 @@
 //! What is said about the old workflow: what stops the migration, and what changes with it.
 
+use super::expression::REFUSED;
 use crate::yaml::Position;
 
 /// Something to be said about a place in the old workflow.
@@ -22,7 +23,11 @@ pub(super) struct Remarks(Vec<Remark>);
 impl Remarks {
     /// It cannot be expressed: nothing is written.
     pub(super) fn refuse(&mut self, at: Position, message: impl Into<String>, help: impl Into<String>) {
-        self.0.push(Remark { at, refused: true, message: message.into(), help: help.into() });
+        let remark = Remark { at, refused: true, message: message.into(), help: help.into() };
+        // It follows from another.
+        if !remark.message.contains(REFUSED) {
+            self.0.push(remark);
+        }
     }
 
     /// It changes, or has no place any more, and nobody needs to do anything.
