@@ -54,7 +54,7 @@ pub(super) struct Scope {
     pub(super) matrix: Vec<(String, Node)>,
     /// `env.…`, filled in already.
     pub(super) env: BTreeMap<String, String>,
-    /// `steps.<id>.outputs.<name>` and `needs.<job>.outputs.<name>`, filled in already.
+    /// `steps.<id>.outputs.<name>` and `needs.<job>.outputs.<name>`, filled in already; `*` is any other.
     pub(super) outputs: BTreeMap<String, String>,
     /// The patterns of the tags that start the workflow.
     pub(super) tags: Vec<String>,
@@ -63,6 +63,11 @@ pub(super) struct Scope {
 }
 
 impl Scope {
+    /// Nothing is known of what a step gives on: it was refused.
+    pub(super) fn refuse_outputs(&mut self, step: &str) {
+        self.outputs.insert(format!("steps.{step}.outputs.*"), REFUSED.to_string());
+    }
+
     /// A text with everything that is known filled in.
     pub(super) fn fill(&self, text: &str) -> String {
         let (mut filled, mut rest) = (String::new(), text);
@@ -135,7 +140,9 @@ impl Scope {
                 Some(Value::Text(text)) => Some(text.clone()),
             },
             "env" => find(&self.env, tail),
-            "steps" | "needs" => find(&self.outputs, &path),
+            "steps" | "needs" => {
+                find(&self.outputs, &path).or_else(|| find(&self.outputs, &format!("{}.*", path.rsplit_once('.')?.0)))
+            }
             "github" => match tail {
                 "ref_name" => Some(TAG.to_string()),
                 "ref" => Some(format!("refs/tags/{TAG}")),

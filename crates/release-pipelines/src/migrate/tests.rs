@@ -363,6 +363,26 @@ fn the_file_of_a_release_is_one_of_the_repository() {
     }
 }
 
+#[test]
+fn what_follows_from_a_refusal_is_not_said() {
+    let tags = BUILD.replace("${{ github.ref_name }}\n", "${{ steps.x.outputs.tag }}\n");
+    let script = |line: &str| format!("      - {{id: x, run: {line}}}\n{tags}");
+    let date = "10:22: `$(…)` is more shell than can be read here";
+    refuses(&[(BUILD, &script("echo \"tag=$(date)\" >> $GITHUB_OUTPUT"), date)]);
+    let meta =
+        format!("      - {{id: x, uses: docker/metadata-action@v6, with: {{images: i, tags: type=sha}}}}\n{tags}");
+    refuses(&[(BUILD, &meta, "10:74: `type=sha` of docker/metadata-action cannot be written")]);
+    let head = "  api:\n    runs-on: ubuntu-24.04\n    steps:\n      - uses: actions/checkout@v7\n";
+    let job = VERSION.replace("  release:\n", "").replace("${GITHUB_REF_NAME#v}", "$(date)");
+    let job = job.replace("    steps:\n", "    outputs: {tag: \"${{ steps.v.outputs.version }}\"}\n    steps:\n");
+    let tags = BUILD.replace("${{ github.ref_name }}\n", "${{ needs.version.outputs.tag }}\n");
+    refuses(&[(
+        &format!("{head}{BUILD}"),
+        &format!("{job}{head}{tags}"),
+        "11:14: `$(…)` is more shell than can be read here",
+    )]);
+}
+
 /// A job before the build that prints the version.
 const VERSION: &str = "  version:
     runs-on: ubuntu-24.04

@@ -2,7 +2,7 @@
 
 use super::{Build, Known, Reader, cache, checkout, with};
 use crate::migrate::release::{self, Release};
-use crate::migrate::{expression, image, step_runs};
+use crate::migrate::{image, step_runs};
 use crate::pipeline::Input;
 use crate::yaml::{Node, Text};
 
@@ -113,9 +113,7 @@ impl Reader<'_, '_> {
                     let index = text.lines().position(|line| what.contains(line.trim()) && !line.trim().is_empty())?;
                     Some(list.line(index))
                 });
-                for name in ["tags", "labels", "annotations", "version"] {
-                    self.scope.outputs.insert(format!("steps.{id}.outputs.{name}"), expression::REFUSED.to_string());
-                }
+                self.scope.refuse_outputs(&id);
                 let help = "a release file writes the tags of one version; what moves, such as `1.2`, is set after the release";
                 self.remarks.refuse(
                     line.unwrap_or(at),

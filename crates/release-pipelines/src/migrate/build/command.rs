@@ -20,6 +20,7 @@ impl Reader<'_, '_> {
             Err((at, message)) => {
                 let help = "write it plainly, or move it to a workflow of its own first";
                 self.remarks.refuse(at, message, help);
+                self.scope.refuse_outputs(&id);
             }
         }
     }
