@@ -3,8 +3,9 @@
 use super::build::{Known, checkout, defaults, environment, guard, output, permissions, step_keys, with};
 use super::expression::{self, REPOSITORY, Scope};
 use super::remark::Remarks;
+use super::shell::{self, Flags};
+use super::step_runs;
 use super::{action as action_name, changelog};
-use super::{shell, step_runs};
 use crate::pipeline::Input;
 use crate::repository::normal;
 use crate::yaml::{Node, Position, Text};
@@ -215,23 +216,18 @@ pub(super) fn command(
 ) {
     let scope = known.scope;
     let mut made = Made { known, release: Release::default(), remarks };
-    let (mut words, mut tagged) = (words.iter().copied(), false);
-    while let Some(word) = words.next() {
-        let (flag, glued) = match word.split_once('=') {
-            Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
-            _ => (word, None),
-        };
-        let mut value = || glued.or_else(|| words.next()).unwrap_or_default();
+    let (mut flags, mut tagged) = (Flags::new(words), false);
+    while let Some(flag) = flags.flag() {
         match flag {
-            "--title" | "-t" => made.title(at, value()),
-            "--notes" | "-n" => made.body(at, value()),
-            "--notes-file" | "-F" => made.file(at, value()),
+            "--title" | "-t" => made.title(at, flags.value()),
+            "--notes" | "-n" => made.body(at, flags.value()),
+            "--notes-file" | "-F" => made.file(at, flags.value()),
             "--generate-notes" => made.release.changelog = true,
-            "--draft" | "-d" => made.flag("draft", at, glued.unwrap_or("true"), "false"),
-            "--prerelease" | "-p" => made.prerelease(at, glued.unwrap_or("true")),
-            "--latest" => made.latest(at, glued.unwrap_or("true")),
+            "--draft" | "-d" => made.flag("draft", at, flags.glued.unwrap_or("true"), "false"),
+            "--prerelease" | "-p" => made.prerelease(at, flags.glued.unwrap_or("true")),
+            "--latest" => made.latest(at, flags.glued.unwrap_or("true")),
             "--verify-tag" => {}
-            "--repo" | "-R" => made.repository(at, value()),
+            "--repo" | "-R" => made.repository(at, flags.value()),
             flag if flag.starts_with('-') => {
                 made.remarks.refuse(at, format!("`{flag}` of `gh release create` has no place"), "take it away");
             }

@@ -27,6 +27,39 @@ impl Command {
     }
 }
 
+/// The words of a command, flag by flag: `--name value` or `--name=value`.
+pub(super) struct Flags<'a> {
+    words: std::slice::Iter<'a, &'a str>,
+    /// The value that stands in the word of the flag itself.
+    pub(super) glued: Option<&'a str>,
+}
+
+impl<'a> Flags<'a> {
+    pub(super) fn new(words: &'a [&'a str]) -> Self {
+        Self { words: words.iter(), glued: None }
+    }
+
+    /// The next flag, or a word that is none.
+    pub(super) fn flag(&mut self) -> Option<&'a str> {
+        let word = self.words.next()?;
+        match word.split_once('=') {
+            Some((flag, value)) if flag.starts_with('-') => {
+                self.glued = Some(value);
+                Some(flag)
+            }
+            _ => {
+                self.glued = None;
+                Some(word)
+            }
+        }
+    }
+
+    /// The value of that flag; empty when none follows.
+    pub(super) fn value(&mut self) -> &'a str {
+        self.glued.or_else(|| self.words.next().copied()).unwrap_or_default()
+    }
+}
+
 /// The commands of a script.
 pub(super) fn commands(script: &Node, scope: &Scope) -> Result<Vec<Command>, (Position, String)> {
     let text = scope.fill(&script.text().unwrap_or_default());

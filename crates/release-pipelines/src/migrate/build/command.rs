@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Build, Known, Reader, cache, output};
 use crate::migrate::release::{self, Release};
-use crate::migrate::shell::{self, Command};
+use crate::migrate::shell::{self, Command, Flags};
 use crate::pipeline::Input;
 use crate::yaml::{Node, Position, Text, Value};
 
@@ -93,16 +93,17 @@ impl Reader<'_, '_> {
 
     pub(super) fn login_command(&mut self, command: &Command, words: &[&str]) {
         let (mut host, mut user, mut password) = ("docker.io", "", command.input.clone().unwrap_or_default());
-        let mut words = words.iter().copied();
-        while let Some(word) = words.next() {
-            match word {
-                "-u" | "--username" => user = words.next().unwrap_or_default(),
-                "-p" | "--password" => words.next().unwrap_or_default().clone_into(&mut password),
+        let mut flags = Flags::new(words);
+        while let Some(flag) = flags.flag() {
+            match flag {
+                "-u" | "--username" => user = flags.value(),
+                "-p" | "--password" => flags.value().clone_into(&mut password),
                 "--password-stdin" => {}
-                word => match word.strip_prefix("--username=").or_else(|| word.strip_prefix("-u=")) {
-                    Some(name) => user = name,
-                    None => host = word,
-                },
+                flag if flag.starts_with('-') => {
+                    self.remarks.refuse(command.at, format!("`{flag}` of `docker login` has no place"), "take it away");
+                    return;
+                }
+                name => host = name,
             }
         }
         self.login(command.at, host, user, &password);
@@ -111,13 +112,9 @@ impl Reader<'_, '_> {
     pub(super) fn build_command(&mut self, at: Position, words: &[&str]) {
         let mut build = Build { at: Some(at), named_at: Some(at), ..Build::default() };
         let (mut lists, mut arguments) = (BTreeMap::<&'static str, Vec<String>>::new(), Vec::new());
-        let mut words = words.iter().copied();
-        while let Some(word) = words.next() {
-            let (flag, glued) = match word.split_once('=') {
-                Some((flag, value)) if flag.starts_with('-') => (flag, Some(value)),
-                _ => (word, None),
-            };
-            let mut value = || glued.or_else(|| words.next()).unwrap_or_default().to_owned();
+        let mut flags = Flags::new(words);
+        while let Some(flag) = flags.flag() {
+            let mut value = || flags.value().to_owned();
             let place = |text: String| Some(Text { at, text });
             match flag {
                 "-t" | "--tag" => build.references.push(value()),

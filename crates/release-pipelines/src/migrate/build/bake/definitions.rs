@@ -130,22 +130,28 @@ impl Definitions {
         Ok(names)
     }
 
-    /// A target with what it inherits.
-    pub(super) fn target(&self, name: &str, above: &mut BTreeSet<String>) -> Result<Target, String> {
+    /// A target with what it inherits. `known`: what was resolved before; `None`: it is being resolved.
+    pub(super) fn target(&self, name: &str, known: &mut BTreeMap<String, Option<Target>>) -> Result<Target, String> {
+        match known.get(name) {
+            Some(Some(target)) => return Ok(target.clone()),
+            Some(None) => return Err(format!("the target `{name}` of bake inherits from itself")),
+            None if known.values().filter(|target| target.is_none()).count() > MAX_DEPTH => {
+                return Err(format!("the target `{name}` of bake is inherited over more than {MAX_DEPTH} others"));
+            }
+            None => {}
+        }
         if let Some(why) = self.unreadable.get(name) {
             return Err(why.clone());
         }
         let own = self.targets.get(name).ok_or_else(|| format!("bake has no target `{name}`"))?;
-        if !above.insert(name.to_owned()) {
-            return Err(format!("the target `{name}` of bake inherits from itself"));
-        }
+        known.insert(name.to_owned(), None);
         let mut target = Target::new();
         for parent in own.get("inherits").map(texts).unwrap_or_default() {
-            merge(&mut target, self.target(&parent, above)?);
+            merge(&mut target, self.target(&parent, known)?);
         }
-        above.remove(name);
         merge(&mut target, own.clone());
         target.shift_remove("inherits");
+        known.insert(name.to_owned(), Some(target.clone()));
         Ok(target)
     }
 }
@@ -212,11 +218,30 @@ fn variables(
                 (None, Ok(default)) => default,
                 (None, Err(_)) => return true,
             };
+            // Variables of variables may double without end.
+            if size(&value) > MAX_VALUE {
+                return true;
+            }
             context.declare_var(Identifier::sanitized(name), value);
             false
         });
     }
     Ok(context)
+}
+
+/// No target inherits over more others.
+const MAX_DEPTH: usize = 64;
+/// No variable of a build is larger.
+const MAX_VALUE: usize = 1 << 16;
+
+/// About how many bytes a value has.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(size).sum::<usize>() + 1,
+        Value::Object(entries) => entries.values().map(size).sum::<usize>() + 1,
+        Value::String(text) => text.len() + 1,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+    }
 }
 
 /// A text of the environment, as what the default is.
@@ -246,10 +271,10 @@ fn rows(matrix: &Value) -> Option<Vec<Vec<(String, Value)>>> {
         let with = |row: &Vec<(String, Value)>, value: &Value| {
             row.iter().cloned().chain([(key.clone(), value.clone())]).collect::<Vec<_>>()
         };
-        rows = rows.iter().flat_map(|row| values.iter().map(move |value| with(row, value))).collect();
-        if rows.len() > 256 {
+        if rows.len().saturating_mul(values.len()) > 256 {
             return None;
         }
+        rows = rows.iter().flat_map(|row| values.iter().map(move |value| with(row, value))).collect();
     }
     Some(rows)
 }
@@ -325,7 +350,7 @@ mod tests {
             |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let definitions = Definitions::read(&bodies, set)?;
         let show = |name: &String| {
-            let target = definitions.target(name, &mut BTreeSet::new())?;
+            let target = definitions.target(name, &mut BTreeMap::new())?;
             let values = target.iter().map(|(key, value)| {
                 let (list, map) = (texts(value), pairs(value, ':'));
                 format!(" {key}={}", [list, map].concat().join(","))
@@ -394,13 +419,27 @@ mod tests {
             (r#"target "default" { ; secret { id = "x" }; }"#, "its `secret` is not read here"),
             (r#"function "f" {; params = []; result = 1; }"#, "function `f` is not read here"),
             ("x = 1", "`x` stands in no block"),
+            (r#"target "default" { matrix = { a = [LIST], b = [LIST] } }"#, "more than 256 rows"),
             ("target {", "`a.hcl:1:9`: "),
         ] {
-            let error = hcl(text).unwrap_err();
+            let error = hcl(&text.replace("LIST", &["1"; 100].join(", "))).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
         assert!(read(&[("compose.yml", "")], "x", &[]).unwrap_err().contains("a Compose file"));
         assert!(read(&[("a.json", "{")], "x", &[]).unwrap_err().contains("`a.json`: "));
+    }
+
+    #[test]
+    fn what_doubles_at_every_step_ends() {
+        let target = |n: u32| format!("target \"t{n}\" {{ inherits = [\"t{0}\", \"t{0}\"] }}; ", n + 1);
+        let targets = (0..60).map(target).collect::<String>() + "target \"t60\" { target = \"s\" }";
+        assert_eq!(read(&[("a.hcl", &targets)], "t0", &[]).unwrap(), ["t0: target=s"]);
+        let chain = (0..5000).map(target).collect::<String>() + "target \"t5000\" { target = \"s\" }";
+        assert!(read(&[("a.hcl", &chain)], "t0", &[]).unwrap_err().contains("over more than 64 others"));
+        let variable = |n: u32| format!("variable \"V{n}\" {{ default = \"${{V{0}}}${{V{0}}}\" }}; ", n + 1);
+        let variables = (0..60).map(variable).collect::<String>() + "variable \"V60\" { default = \"x\" }";
+        let used = format!("{variables}; target \"default\" {{ target = V0 }}");
+        assert!(hcl(&used).unwrap_err().contains("V0"));
     }
 
     #[test]

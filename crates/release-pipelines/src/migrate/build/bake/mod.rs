@@ -3,21 +3,21 @@
 
 mod definitions;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hcl::{Block, Body, Expression, Value};
 
 use super::{Build, Reader, cache, with};
-use crate::migrate::{expression, shell};
+use crate::migrate::expression;
+use crate::migrate::shell::{self, Flags};
 use crate::pipeline::Input;
 use crate::repository::normal;
 use crate::yaml::{self, Node, Position, Text};
 use definitions::{Definitions, Target, body, pairs, set, texts};
 
 /// A call of bake.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Call {
-    at: Position,
     /// Paths; what docker/metadata-action writes is one of its outputs.
     files: Vec<String>,
     targets: Vec<String>,
@@ -29,25 +29,10 @@ struct Call {
     release_inputs: Vec<Input>,
 }
 
-impl Call {
-    fn new(at: Position) -> Self {
-        let none = Vec::new;
-        Self {
-            at,
-            files: none(),
-            targets: none(),
-            set: none(),
-            pushed: false,
-            arguments: none(),
-            release_inputs: vec![],
-        }
-    }
-}
-
 impl Reader<'_, '_> {
     /// docker/bake-action.
     pub(super) fn bake_action(&mut self, step: &Node) {
-        let mut call = Call::new(step.get("uses").map_or(step.at, |uses| uses.at));
+        let mut call = Call::default();
         for (key, value) in with(step) {
             let raw = value.text().unwrap_or_default();
             let filled = self.scope.fill(&raw);
@@ -72,19 +57,15 @@ impl Reader<'_, '_> {
                 }
             }
         }
-        self.bake(call);
+        self.bake(step.get("uses").map_or(step.at, |uses| uses.at), call);
     }
 
     /// `docker buildx bake`.
     pub(super) fn bake_command(&mut self, at: Position, words: &[&str]) {
-        let mut call = Call::new(at);
-        let mut words = words.iter().copied();
-        while let Some(word) = words.next() {
-            let (flag, glued) = match word.split_once('=') {
-                Some((flag, value)) if flag.starts_with('-') => (flag, Some(value)),
-                _ => (word, None),
-            };
-            let mut value = || glued.or_else(|| words.next()).unwrap_or_default().to_owned();
+        let mut call = Call::default();
+        let mut flags = Flags::new(words);
+        while let Some(flag) = flags.flag() {
+            let mut value = || flags.value().to_owned();
             match flag {
                 "-f" | "--file" => call.files.push(value()),
                 "--set" => call.set.push(value()),
@@ -99,18 +80,18 @@ impl Reader<'_, '_> {
                 target => call.targets.push(target.to_owned()),
             }
         }
-        self.bake(call);
+        self.bake(at, call);
     }
 
-    fn bake(&mut self, mut call: Call) {
+    fn bake(&mut self, at: Position, mut call: Call) {
         for list in [&mut call.files, &mut call.targets, &mut call.set] {
             list.retain(|word| !word.is_empty());
         }
         let read = self.definitions(&call.files).and_then(|(definitions, files)| {
-            let mut targets = Vec::new();
+            let (mut targets, mut known) = (Vec::new(), BTreeMap::new());
             let wanted = if call.targets.is_empty() { &["default".to_owned()][..] } else { &call.targets };
             for name in definitions.names(wanted)? {
-                let mut target = definitions.target(&name, &mut BTreeSet::new())?;
+                let mut target = definitions.target(&name, &mut known)?;
                 let mut listed = BTreeSet::new();
                 for line in &call.set {
                     set(&name, &mut target, line, &mut listed)?;
@@ -123,15 +104,15 @@ impl Reader<'_, '_> {
             Ok((files, targets)) => {
                 for file in files {
                     let help = "the new files hold what it says; keep it for builds by hand, or delete it";
-                    self.remarks.note(call.at, format!("no workflow reads `{file}` any more"), help);
+                    self.remarks.note(at, format!("no workflow reads `{file}` any more"), help);
                 }
                 for (name, target) in targets {
-                    self.target(&call, &name, &target);
+                    self.target(at, &call, &name, &target);
                 }
             }
             Err(message) => {
                 let help = "write it plainly, or each target as a row of a matrix with docker/build-push-action";
-                self.remarks.refuse(call.at, message, help);
+                self.remarks.refuse(at, message, help);
             }
         }
     }
@@ -183,8 +164,7 @@ impl Reader<'_, '_> {
     }
 
     /// One target as a build.
-    fn target(&mut self, call: &Call, name: &str, target: &Target) {
-        let at = call.at;
+    fn target(&mut self, at: Position, call: &Call, name: &str, target: &Target) {
         let node = Node { at, value: yaml::Value::Null };
         let place = |text: String| Some(Text { at, text });
         let mut build = Build { at: Some(at), named_at: Some(at), name: Some(name.to_owned()), ..Build::default() };
