@@ -10,6 +10,8 @@ pub(super) type Target = Map<String, Value>;
 
 /// Attributes that are maps: of two files, or a target and one that it inherits from, each key counts.
 const MAPS: [&str; 4] = ["args", "contexts", "extra-hosts", "labels"];
+/// Attributes that are lists of which all count.
+const LISTS: [&str; 3] = ["annotations", "entitlements", "inherits"];
 
 /// A file as HCL, whatever it is written in.
 pub(super) fn body(path: &str, text: &str) -> Result<Body, String> {
@@ -253,11 +255,12 @@ fn typed(default: &Value, text: String) -> Value {
     }
 }
 
-/// Puts attributes over others.
+/// Puts attributes over others, as buildx does (docker/buildx, bake.go, `Target.Merge`).
 fn merge(target: &mut Target, over: Target) {
     for (key, value) in over {
         match (target.get_mut(&key), value) {
             (Some(Value::Object(known)), Value::Object(more)) if MAPS.contains(&key.as_str()) => known.extend(more),
+            (Some(Value::Array(known)), Value::Array(more)) if LISTS.contains(&key.as_str()) => known.extend(more),
             (_, value) => drop(target.insert(key, value)),
         }
     }
@@ -307,8 +310,8 @@ pub(super) fn set(name: &str, target: &mut Target, line: &str, listed: &mut BTre
                 "context" | "dockerfile" | "target" | "network" | "no-cache" | "pull" => (attribute, false),
                 _ => return Err(unknown()),
             };
-            // Several lines of one list are one list.
-            let adds = adds || (is_list && !listed.insert(attribute.to_owned()));
+            // Several lines of one list are one list, and some lists only grow.
+            let adds = adds || LISTS.contains(&attribute) || (is_list && !listed.insert(attribute.to_owned()));
             let known = target.entry(attribute.to_owned()).or_insert(Value::Null);
             if let (Value::Array(known), true) = (&mut *known, adds) {
                 known.push(value.into());
@@ -388,19 +391,22 @@ mod tests {
     #[test]
     fn targets_inherit_and_a_later_file_counts() {
         let first = r#"
-            target "a" {; args = { X = 1, Y = 1 }; tags = ["a"]; }
+            target "a" {; args = { X = 1, Y = 1 }; tags = ["a"]; annotations = ["k=a"]; }
             target "b" {; target = "s"; args = { Y = 2 }; }
-            target "c" {; inherits = ["a", "b"]; args = { Z = 3 }; tags = ["c"]; }
+            target "c" {; inherits = ["a", "b"]; args = { Z = 3 }; tags = ["c"]; annotations = ["k=c"]; }
             group "default" { targets = ["more", "c"] }
             group "more" { targets = ["a", "more"] }"#;
         let second = r#"target "c" {; tags = ["d"]; args = { X = 9 }; }"#;
         let all = read(&[("1.hcl", first), ("2.hcl", second)], "default", &[]).unwrap();
-        assert_eq!(all, ["a: args=X:1,Y:1 tags=a", "c: args=X:9,Y:2,Z:3 tags=d target=s"]);
+        assert_eq!(
+            all,
+            ["a: args=X:1,Y:1 tags=a annotations=k=a", "c: args=X:9,Y:2,Z:3 tags=d annotations=k=a,k=c target=s"]
+        );
         let json =
             r#"{"target": {"c": {"tags": ["${upper}"], "args": {"X": 7}}}, "variable": {"upper": {"default": "U"}}}"#;
         assert_eq!(
             read(&[("1.hcl", first), ("2.json", json)], "c", &[]).unwrap(),
-            ["c: args=X:7,Y:2,Z:3 tags=U target=s"]
+            ["c: args=X:7,Y:2,Z:3 tags=U annotations=k=a,k=c target=s"]
         );
         let matrix =
             r#"target "t" {; name = "t-${x}${y.n}"; matrix = { x = ["a", "b"], y = [{ n = 1 }] }; target = x; }"#;

@@ -87,7 +87,7 @@ impl Reader<'_, '_> {
         for list in [&mut call.files, &mut call.targets, &mut call.set] {
             list.retain(|word| !word.is_empty());
         }
-        let read = self.definitions(&call.files).and_then(|(definitions, files)| {
+        let read = self.definitions(at, &call.files).and_then(|(definitions, files)| {
             let (mut targets, mut known) = (Vec::new(), BTreeMap::new());
             let wanted = if call.targets.is_empty() { &["default".to_owned()][..] } else { &call.targets };
             for name in definitions.names(wanted)? {
@@ -118,7 +118,7 @@ impl Reader<'_, '_> {
     }
 
     /// What all files define.
-    fn definitions(&self, files: &[String]) -> Result<(Definitions, Vec<String>), String> {
+    fn definitions(&mut self, at: Position, files: &[String]) -> Result<(Definitions, Vec<String>), String> {
         // Docker, "Overriding configurations", "Default file lookup".
         const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
         const BAKE: [&str; 4] =
@@ -145,6 +145,12 @@ impl Reader<'_, '_> {
                     let made =
                         Block::builder("target").add_label("docker-metadata-action").add_attribute(("tags", tags));
                     bodies.push((file.to_owned(), Body::builder().add_block(made.build()).build()));
+                }
+                if output == "bake-file" || output == "bake-file-labels" {
+                    let help =
+                        "release-actions sets revision, source, version, created and title; write others by hand";
+                    let message = "the labels of docker/metadata-action, with description, licenses and url, and `DOCKER_META_…` go";
+                    self.remarks.note(at, message, help);
                 }
                 continue;
             }
