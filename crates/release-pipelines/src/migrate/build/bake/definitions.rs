@@ -465,6 +465,7 @@ mod tests {
             set(&["*.tags+=a", "*i.platform=linux/arm64", "api.args.A=b=c"]).unwrap(),
             ["tags=old,a", "platforms=linux/arm64", "args=A:b=c"]
         );
+        assert_eq!(set(&["*.annotations=a", "api.annotations=b"]).unwrap(), ["tags=old", "annotations=a,b"]);
         for line in ["x", "api", "api=1", "api.secrets=id=x", "a?i*z*.tags=x", "api.labels=x"] {
             assert!(set(&[line]).is_err(), "{line}");
         }
