@@ -167,7 +167,7 @@ fn values<'a>(inputs: &'a Inputs, facts: &Facts<'a>, tag: &'a ReleaseTag) -> Val
 }
 
 /// A line with `{tag}`, `{version}` and `{revision}` filled in; its other braces are its own, as they may be JSON's. Without
-/// a tag its two words are the name of the branch, as `github.ref_name` has it.
+/// a tag `{tag}` and `{version}` are the name of the branch, as `github.ref_name` has it.
 fn fill(input: &str, line: &str, facts: &Facts<'_>, problems: &mut Vec<String>) -> String {
     let name = facts.git_ref.and_then(|name| name.splitn(3, '/').nth(2));
     // A check build may run for a tag too.
@@ -261,7 +261,10 @@ fn cache(inputs: &Inputs, facts: &Facts<'_>) -> (Option<String>, Option<String>)
 /// The tag that the cache is kept under, beside the image, also where no tag is released.
 fn cache_image(inputs: &Inputs, facts: &Facts<'_>) -> Option<ImageReference> {
     let any: ReleaseTag = "0.0.0".parse().ok()?;
-    let values = values(inputs, facts, facts.tag.unwrap_or(&any));
+    // Its tag is another one, so that neither has to be known.
+    let commit = "0".repeat(40).parse().ok()?;
+    let revision = facts.commit.or(Some(&commit));
+    let values = Values { revision, ..values(inputs, facts, facts.tag.unwrap_or(&any)) };
     let tag = format!("cache-{}", inputs.cache_scope).parse().ok()?;
     Some(inputs.image.image(values).ok()?.with_tag(tag))
 }

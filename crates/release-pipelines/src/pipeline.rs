@@ -108,10 +108,24 @@ pub(crate) const EVENT: [(&str, &str); 4] = [
 
 /// A value of a release file as a file for branches says it: nobody starts that for a tag, so that the event tells everything.
 pub(crate) fn of_branches(value: &str) -> String {
-    let told = EVENT.iter().fold(value.to_owned(), |value, (event, by_hand)| {
-        value.replace(&format!("({by_hand})"), event).replace(by_hand, event)
-    });
-    told.replace("inputs.tag", "''")
+    let mut parts = value.split("${{");
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let Some((expression, rest)) = part.split_once("}}") else {
+            told.extend(["${{", part]);
+            continue;
+        };
+        let whole = EVENT.iter().find(|(_, by_hand)| expression.trim() == *by_hand);
+        let expression = match whole {
+            Some((event, _)) => format!(" {event} "),
+            None => EVENT
+                .iter()
+                .fold(expression.to_owned(), |text, (event, by_hand)| text.replace(&format!("({by_hand})"), event))
+                .replace("inputs.tag", "''"),
+        };
+        told.extend(["${{", &expression, "}}", rest]);
+    }
+    told
 }
 
 /// The tags of full versions and pre-releases, and not the moving `v1`.

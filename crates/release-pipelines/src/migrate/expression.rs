@@ -282,7 +282,10 @@ fn expressions(text: &str, known: &[&str]) -> Result<String, String> {
         let expression = &after[..end(after).unwrap_or(after.len())];
         let source = expression.trim();
         let parsed = Expr::parse(source).map_err(|_| format!("`{source}`"))?;
-        let mut unknown = None;
+        // They are for what follows a step (GitHub, "Context availability").
+        let functions = ["hashfiles(", "success(", "always(", "cancelled(", "failure("];
+        let lower = source.to_ascii_lowercase().replace(' ', "");
+        let mut unknown = functions.iter().find(|name| lower.contains(**name)).map(|name| format!("`{name}…)`"));
         let expression_now = rewritten(source, &parsed, |context, raw| {
             let path = context.as_pattern().unwrap_or_else(|| raw.to_owned()).to_ascii_lowercase();
             let (head, tail) = path.split_once('.').unwrap_or((&path, ""));

@@ -1,9 +1,6 @@
 //! The names that a build gives its image: which one is the service's, and which go beside it.
 
-use domain::version::ReleaseTag;
-
 use super::expression::{self, REVISION, Scope, TAG, VERSION, extra as extra_tag, template};
-use super::sample;
 
 /// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
 pub(super) const LATEST: char = '\u{e006}';
@@ -133,10 +130,15 @@ fn parts(line: &str) -> Vec<&str> {
     parts
 }
 
-/// Whether semver reads every tag that starts the workflow, or none; `None` when that differs.
+/// Whether the tags that start the workflow begin as versions do; `None` when some do and some do not.
 fn is_semver(scope: &Scope) -> Option<bool> {
-    let names = sample::names(&scope.tags, "").into_iter();
-    expression::agreed(names.map(|name| Some(name.parse::<ReleaseTag>().is_ok_and(|tag| tag.semver().is_some()))))
+    let patterns = scope.tags.iter().filter(|pattern| !pattern.starts_with('!'));
+    let start = |pattern: &String| {
+        let literal = pattern.split(['*', '?', '+', '[']).next().unwrap_or_default();
+        let version = literal.strip_prefix('v').unwrap_or(literal);
+        Some(version.chars().next().is_none_or(|first| first.is_ascii_digit()))
+    };
+    expression::agreed(patterns.map(start))
 }
 
 /// The references of docker/metadata-action (its README, "Customizing"; meta.ts, `getVersion`), with the tag `latest` that it
@@ -176,7 +178,7 @@ pub(super) fn metadata(
     let default =
         ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"].map(str::to_owned);
     // The line of the highest priority, the first of several, decides on `latest`: what it adds, and how high it is.
-    let (mut found, mut automatic) = (Vec::new(), (None, 0));
+    let (mut found, mut automatic) = (Vec::new(), (None, i32::MIN));
     for line in if tags.is_empty() { &default[..] } else { tags } {
         let attributes = attributes(line);
         let get = |name: &str| attributes.iter().find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
@@ -185,15 +187,19 @@ pub(super) fn metadata(
         if let Some((key, _)) = attributes.iter().find(|(key, _)| !known.contains(&key.trim())) {
             return Err(format!("`{key}` of `{line}`"));
         }
+        let plain = get("prefix").unwrap_or(prefix).is_empty() && get("suffix").unwrap_or(suffix).is_empty();
         let mut latest_only = false;
         if let Some(enable) = get("enable") {
             // A tag is no branch.
             match of_tags(&enable.replace("{{is_default_branch}}", "false")) {
                 Some(Ok(true)) => {}
                 Some(Ok(false)) => continue,
-                Some(Err(_)) if get("value") == Some("latest") => latest_only = true,
+                Some(Err(_)) if get("value") == Some("latest") && plain => latest_only = true,
                 Some(Err(_)) | None => return Err(format!("`enable` of `{line}`")),
             }
+        }
+        if kind == "semver" && get("value").is_some_and(|value| !value.is_empty()) {
+            return Err(format!("`value` of `{line}`"));
         }
         if kind == "semver" {
             match is_semver(scope) {
@@ -208,7 +214,10 @@ pub(super) fn metadata(
             ("ref", "tag", _) | ("semver", _, "{{raw}}") => TAG.to_string(),
             ("semver", _, "{{version}}") if get("value").is_none() => VERSION.to_string(),
             ("sha", ..) if get("format") == Some("long") => REVISION.to_string(),
-            ("raw", ..) => get("value").unwrap_or(line.as_str()).to_owned(),
+            ("raw", ..) => {
+                let bare = || parts(line).into_iter().find(|part| !part.contains('='));
+                get("value").or_else(bare).unwrap_or_default().to_owned()
+            }
             _ => return Err(format!("`{line}`")),
         };
         if latest_only {
@@ -315,12 +324,18 @@ mod tests {
         assert_eq!(read("type=raw,value=x,enable=${{ github.ref == 'refs/heads/main' }}", "").unwrap(), [""; 0]);
         assert_eq!(read("type=raw,value=x,enable={{is_default_branch}}", "").unwrap(), [""; 0]);
         assert_eq!(read("type=raw,value={{tag}}-x", "").unwrap(), ["i:{tag}-x"]);
+        assert_eq!(read("nightly,priority=300", "").unwrap(), ["i:nightly"]);
+        for pattern in ["v1.*", "v*.*.*", "[0-9]+.*"] {
+            assert_eq!(of(&[pattern], semver, "").unwrap(), ["i:{version}", "i:latest?"], "{pattern}");
+        }
         assert_eq!(read("type=raw,value=x\ntype=ref,event=branch", "suffix=-y").unwrap(), ["i:x-y"]);
         for tags in [
             "type=semver,pattern={{major}}.{{minor}}",
             "type=sha",
             "type=raw,value=x,enable=${{ a }}",
             "type=raw,value={{sha}}",
+            "type=semver,pattern={{version}},value=v1.2.3",
+            "type=raw,value=latest,suffix=-x,enable=${{ !contains(github.ref, '-') }}",
             "type=ref,event=tag,prefix={{branch}}-",
             "type=match,pattern=x",
         ] {

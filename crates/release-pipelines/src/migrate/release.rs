@@ -150,7 +150,12 @@ fn script(
                     ["set" | "true" | ":", ..] => {}
                     ["echo", value] if shell.tells_runner() => output(scope, &id, value, shell.appends.as_deref()),
                     ["echo", ..] if shell.appends.is_none() => {}
-                    ["gh", "release", "create", rest @ ..] => command(known, shell.at, rest, release, remarks),
+                    ["gh", "release", "create", rest @ ..] => {
+                        let mut own = known.scope.clone();
+                        own.env.extend(shell.exported.clone());
+                        let known = Known { repository: known.repository, scope: &own };
+                        command(&known, shell.at, rest, release, remarks);
+                    }
                     other => {
                         let name = other.iter().take(3).copied().collect::<Vec<_>>().join(" ");
                         let help = AFTER;
@@ -161,6 +166,7 @@ fn script(
         }
         Err((at, message)) => {
             remarks.refuse(at, message, "write it plainly, or move it to a workflow of its own first");
+            scope.refuse_outputs(&id);
         }
     }
 }
@@ -219,6 +225,9 @@ pub(super) fn command(
     let (mut flags, mut tagged) = (Flags::new(words), false);
     while let Some(flag) = flags.flag() {
         match flag {
+            flag if flags.is_set_switch(flag) => {
+                made.remarks.refuse(at, format!("`{flag}` of `gh release create` has a value"), "write the flag alone");
+            }
             "--title" | "-t" => made.title(at, flags.value()),
             "--notes" | "-n" => made.body(at, flags.value()),
             "--notes-file" | "-F" => made.file(at, flags.value()),
@@ -259,6 +268,12 @@ fn one(at: Position, made: Release, release: &mut Option<Release>, remarks: &mut
         }
         _ => *release = Some(made),
     }
+}
+
+/// Whether a word of a text is that path.
+fn names_file(text: &str, path: &str) -> bool {
+    let words = text.split(|c: char| c.is_whitespace() || "'\"`<>;|&()=,".contains(c));
+    words.filter_map(normal).any(|word| word == path)
 }
 
 struct Made<'a> {
@@ -323,7 +338,7 @@ impl Made<'_> {
     fn file(&mut self, at: Position, filled: &str) {
         let path = normal(filled.trim()).filter(|_| expression::is_plain(filled)).unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-        if !path.is_empty() && self.known.scope.changelogs.iter().any(|(_, text)| text.contains(&path)) {
+        if !path.is_empty() && self.known.scope.changelogs.iter().any(|(_, text)| names_file(text, &path)) {
             self.release.changelog = true;
         } else if !path.is_empty() && !self.known.repository.has_file(&path) {
             let message = format!("the file with the text `{path}` is not in the repository");

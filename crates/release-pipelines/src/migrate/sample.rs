@@ -37,7 +37,8 @@ fn name(pattern: &str, hint: &str, version: &str) -> String {
                 let set = items.by_ref().take_while(|c| *c != ']').collect::<Vec<_>>();
                 let many = items.next_if_eq(&'+').is_some();
                 let length = hint.find(|c| !holds(&set, c)).unwrap_or(hint.len());
-                let taken = &hint[..if many { length } else { length.min(1) }];
+                let one = hint.chars().next().map_or(0, char::len_utf8);
+                let taken = &hint[..if many { length } else { length.min(one) }];
                 let other = version.chars().find(|c| holds(&set, *c)).or_else(|| set.first().copied());
                 name.push_str(taken);
                 name.extend(other.filter(|_| taken.is_empty()));
@@ -76,6 +77,7 @@ mod tests {
             ("release-*/**", "x", "release-x1.2.3/1.2.3"),
             ("a\\*b?", "", "a*b"),
             ("main", "other", "main"),
+            ("[é]*", "é", "é1.2.3"),
         ] {
             assert_eq!(name(pattern, hint, "1.2.3"), expected, "{pattern} {hint}");
         }

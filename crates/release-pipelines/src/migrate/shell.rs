@@ -54,6 +54,12 @@ impl<'a> Flags<'a> {
         }
     }
 
+    /// Whether the flag is a switch that is given a value, which may be `false`.
+    pub(super) fn is_set_switch(&self, flag: &str) -> bool {
+        let switches = ["--push", "--pull", "--no-cache", "--load", "--rm", "--quiet", "--generate-notes"];
+        self.glued.is_some_and(|value| value != "true") && switches.contains(&flag)
+    }
+
     /// The value of that flag; empty when none follows.
     pub(super) fn value(&mut self) -> &'a str {
         self.glued.or_else(|| self.words.next().copied()).unwrap_or_default()
@@ -83,6 +89,7 @@ pub(super) fn commands(script: &Node, scope: &Scope) -> Result<Vec<Command>, (Po
             if let Some(mut command) = shell.read(at, &part).map_err(|message| (at, show(&message)))? {
                 command.words.iter_mut().for_each(|word| *word = show(word));
                 command.input = command.input.as_deref().map(show);
+                command.exported.values_mut().for_each(|value| *value = show(value));
                 commands.push(command);
             }
         }
@@ -183,9 +190,12 @@ struct Shell<'a> {
 }
 
 /// What the runner sets (GitHub, "Default environment variables").
-pub(super) fn runner_variables() -> [(&'static str, String); 9] {
+pub(super) fn runner_variables() -> [(&'static str, String); 12] {
     [
         ("GITHUB_REF_NAME", TAG.to_string()),
+        ("GITHUB_REF_TYPE", "tag".to_owned()),
+        ("GITHUB_ACTIONS", "true".to_owned()),
+        ("CI", "true".to_owned()),
         ("GITHUB_REF", format!("refs/tags/{TAG}")),
         ("GITHUB_REPOSITORY", REPOSITORY.to_string()),
         ("GITHUB_REPOSITORY_OWNER", OWNER.to_string()),
@@ -249,7 +259,8 @@ impl<'a> Shell<'a> {
             self.variables.extend(assigned);
             return Ok(None);
         }
-        if exports && list.iter().all(|name| self.variables.contains_key(name)) {
+        let is_known = |name: &String| self.variables.contains_key(name) || self.scope.env.contains_key(name);
+        if exports && list.iter().all(is_known) {
             return Ok(None);
         }
         Ok(Some(Command { at, words: list, appends, input, exported: self.exported.clone() }))

@@ -319,11 +319,35 @@ fn a_script_gives_docker_what_it_exports() {
         ("V=${GITHUB_REF_NAME#v}", "V={version}"),
         ("N=1; V=$N; export N", "V=1"),
         ("W=$GITHUB_SHA\n          export W", "V=old"),
+        ("export V=${{ vars.X }}", "V=${{ vars.X }}"),
+        ("export V", "V=old"),
         ("true", "V=old"),
     ] {
         let files = written(BUILD, &script(lines));
         assert!(files.contains(&format!("build-args: {expected}\n")), "{lines}: {files}");
     }
+}
+
+#[test]
+fn what_a_script_exports_counts_for_gh_and_is_refused_where_docker_reads_it() {
+    let script =
+        |line: &str| format!("      - run: |\n          export {line}\n          gh release create $GITHUB_REF_NAME\n");
+    assert!(written(RELEASE, &script("GH_TOKEN=${{ secrets.PAT }}")).contains("token: ${{ secrets.PAT }}\n"));
+    let build = |line: &str, flags: &str| {
+        format!(
+            "      - run: |\n          {line}\n          docker build {flags} -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n"
+        )
+    };
+    refuses(&[
+        (RELEASE, &script("GH_REPO=o/other"), "20:11: it makes a release in another repository, `o/other`"),
+        (
+            BUILD,
+            &build("export SOURCE_DATE_EPOCH=0", "--push"),
+            "12:11: `export SOURCE_DATE_EPOCH` changes how docker builds, and a called workflow gets no environment",
+        ),
+    ]);
+    let refused = migrated(BUILD, &build("true", "--push=false")).refused;
+    assert!(refused.contains(&"12:11: `--push` of `docker build` has a value".to_owned()), "{refused:?}");
 }
 
 #[test]
@@ -355,6 +379,8 @@ fn the_file_of_a_release_is_one_of_the_repository() {
     ]);
     let appended = migrated(RELEASE, &step(&script("echo x >> CHANGELOG.md"), "CHANGELOG.md")).refused;
     assert_eq!(appended, ["19:11: `echo x` has no place in release-notes.yml", &format!("22:22: {file}")]);
+    let elsewhere = migrated(RELEASE, &step(&script("git log > out/CHANGELOG.md"), "CHANGELOG.md")).refused;
+    assert_eq!(elsewhere, [format!("22:22: {file}")]);
     // What writes the notes is left out with them.
     let action = "      - {uses: orhun/git-cliff-action@v4, env: {OUTPUT: CHANGELOG.md}}\n";
     for before in [script("git log > ./CHANGELOG.md").as_str(), action] {

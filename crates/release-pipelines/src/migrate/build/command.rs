@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Build, Known, Reader, cache, output};
+use super::{Build, Known, Reader, cache, output, read_by_docker};
 use crate::migrate::release::{self, Release};
 use crate::migrate::shell::{self, Command, Flags};
 use crate::pipeline::Input;
@@ -27,23 +27,26 @@ impl Reader<'_, '_> {
 
     pub(super) fn command(&mut self, id: &str, command: &Command, release: &mut Option<Release>) {
         let words = command.words.iter().map(String::as_str).collect::<Vec<_>>();
-        // Only what docker starts reads the environment of the script.
-        let outer = self.scope.env.clone();
+        // Programs read what the script exports; what it prints for later steps is read without that.
+        let program = words.first().is_some_and(|word| *word == "docker" || *word == "gh");
+        let outer = program.then(|| self.scope.env.clone());
+        if program {
+            for name in command.exported.keys().filter(|name| read_by_docker(name)) {
+                let message =
+                    format!("`export {name}` changes how docker builds, and a called workflow gets no environment");
+                self.remarks.refuse(command.at, message, "delete it");
+            }
+            self.scope.env.extend(command.exported.clone());
+        }
         match words.as_slice() {
             ["set" | "true" | ":", ..] | ["docker", "buildx", "create" | "use" | "inspect" | "ls", ..] => {}
             ["echo", value] if command.tells_runner() => output(&mut self.scope, id, value, command.appends.as_deref()),
             ["echo", ..] if command.appends.is_none() => {}
             ["docker", "login", rest @ ..] => self.login_command(command, rest),
             ["docker", "build", rest @ ..] | ["docker", "buildx" | "image", "build", rest @ ..] => {
-                self.scope.env.extend(command.exported.clone());
                 self.build_command(command.at, rest);
-                self.scope.env = outer;
             }
-            ["docker", "buildx", "bake", rest @ ..] => {
-                self.scope.env.extend(command.exported.clone());
-                self.bake_command(command.at, rest);
-                self.scope.env = outer;
-            }
+            ["docker", "buildx", "bake", rest @ ..] => self.bake_command(command.at, rest),
             ["docker", "push", "--all-tags", repository] => {
                 let start = format!("{repository}:");
                 for build in &mut self.builds {
@@ -72,6 +75,9 @@ impl Reader<'_, '_> {
                 let help = "move it to a workflow of its own first";
                 self.remarks.refuse(command.at, format!("`{name}` has no place in a release file"), help);
             }
+        }
+        if let Some(outer) = outer {
+            self.scope.env = outer;
         }
     }
 
@@ -114,9 +120,13 @@ impl Reader<'_, '_> {
         let (mut lists, mut arguments) = (BTreeMap::<&'static str, Vec<String>>::new(), Vec::new());
         let mut flags = Flags::new(words);
         while let Some(flag) = flags.flag() {
+            let is_set_switch = flags.is_set_switch(flag);
             let mut value = || flags.value().to_owned();
             let place = |text: String| Some(Text { at, text });
             match flag {
+                flag if is_set_switch => {
+                    self.remarks.refuse(at, format!("`{flag}` of `docker build` has a value"), "write the flag alone");
+                }
                 "-t" | "--tag" => build.references.push(value()),
                 "-f" | "--file" => build.dockerfile = place(value()),
                 "--platform" => lists.entry("platforms").or_default().push(value()),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::migrate::expression;
 use hcl::eval::{Context, Evaluate as _, FuncArgs, FuncDef, ParamType};
 use hcl::{Attribute, Block, Body, Expression, Identifier, Map, Value};
 
@@ -11,7 +12,7 @@ pub(super) type Target = Map<String, Value>;
 /// Attributes that are maps: of two files, or a target and one that it inherits from, each key counts.
 const MAPS: [&str; 4] = ["args", "contexts", "extra-hosts", "labels"];
 /// Attributes that are lists of which all count.
-const LISTS: [&str; 3] = ["annotations", "entitlements", "inherits"];
+const LISTS: [&str; 5] = ["annotations", "entitlements", "inherits", "no-cache-filter", "ulimits"];
 
 /// A file as HCL, whatever it is written in.
 pub(super) fn body(path: &str, text: &str) -> Result<Body, String> {
@@ -33,7 +34,7 @@ pub(super) fn body(path: &str, text: &str) -> Result<Body, String> {
     for (kind, named) in json.as_object().into_iter().flatten() {
         for (name, attributes) in named.as_object().ok_or_else(|| wrong(&"an object is expected"))? {
             let mut block = Block::builder(kind.as_str()).add_label(name.as_str());
-            for (key, value) in attributes.as_object().into_iter().flatten() {
+            for (key, value) in attributes.as_object().ok_or_else(|| wrong(&"an object is expected"))? {
                 block = block.add_attribute((key.as_str(), json_expression(value)));
             }
             body = body.add_block(block.build());
@@ -69,8 +70,12 @@ pub(super) struct Definitions {
 
 impl Definitions {
     /// Reads files in their order; what a later one says counts.
-    pub(super) fn read(files: &[(String, Body)], environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let context = variables(files, environment)?;
+    pub(super) fn read(
+        files: &[(String, Body)],
+        environment: impl Fn(&str) -> Result<Option<String>, ()>,
+    ) -> Result<Self, String> {
+        let (context, unsure) = variables(files, environment)?;
+        let known = (&context, unsure.as_slice());
         let mut definitions = Self::default();
         for (path, block) in files.iter().flat_map(|(path, body)| body.blocks().map(move |block| (path, block))) {
             let named = name(block).unwrap_or_default();
@@ -78,11 +83,11 @@ impl Definitions {
             match block.identifier() {
                 "variable" => {}
                 "group" => {
-                    let targets = attributes(block, &context).map_err(|error| format!("{place}: {error}"))?;
+                    let targets = attributes(block, known).map_err(|error| format!("{place}: {error}"))?;
                     definitions.groups.insert(named, targets.get("targets").map(texts).unwrap_or_default());
                 }
                 "target" => {
-                    if let Err(error) = definitions.add(&named, block, &context) {
+                    if let Err(error) = definitions.add(&named, block, known) {
                         definitions.unreadable.insert(named, format!("{place}: {error}"));
                     }
                 }
@@ -93,11 +98,15 @@ impl Definitions {
     }
 
     /// Adds a target, or the targets of its matrix as a group.
-    fn add(&mut self, named: &str, block: &Block, context: &Context<'_>) -> Result<(), String> {
+    fn add(&mut self, named: &str, block: &Block, known: (&Context<'_>, &[String])) -> Result<(), String> {
         let Some(matrix) = block.body().attributes().find(|attribute| attribute.key() == "matrix") else {
-            merge(self.targets.entry(named.to_owned()).or_default(), attributes(block, context)?);
+            merge(self.targets.entry(named.to_owned()).or_default(), attributes(block, known)?);
             return Ok(());
         };
+        if let Some(why) = unreadable(matrix.expr(), known.1) {
+            return Err(format!("`matrix`: {why}"));
+        }
+        let context = known.0;
         let matrix = matrix.expr().evaluate(context).map_err(|error| error.to_string())?;
         let mut names = Vec::new();
         for row in rows(&matrix).ok_or("its matrix has something else than lists, or more than 256 rows")? {
@@ -105,7 +114,7 @@ impl Definitions {
             for (key, value) in row {
                 inner.declare_var(Identifier::sanitized(key), value);
             }
-            let mut target = attributes(block, &inner)?;
+            let mut target = attributes(block, (&inner, known.1))?;
             let name = target.shift_remove("name").ok_or("its matrix needs a `name`")?;
             names.push(texts(&name).concat());
             merge(self.targets.entry(texts(&name).concat()).or_default(), target);
@@ -133,7 +142,12 @@ impl Definitions {
     }
 
     /// A target with what it inherits. `known`: what was resolved before; `None`: it is being resolved.
-    pub(super) fn target(&self, name: &str, known: &mut BTreeMap<String, Option<Target>>) -> Result<Target, String> {
+    pub(super) fn target(
+        &self,
+        name: &str,
+        lines: &[String],
+        known: &mut BTreeMap<String, Option<Target>>,
+    ) -> Result<Target, String> {
         match known.get(name) {
             Some(Some(target)) => return Ok(target.clone()),
             Some(None) => return Err(format!("the target `{name}` of bake inherits from itself")),
@@ -149,10 +163,15 @@ impl Definitions {
         known.insert(name.to_owned(), None);
         let mut target = Target::new();
         for parent in own.get("inherits").map(texts).unwrap_or_default() {
-            merge(&mut target, self.target(&parent, known)?);
+            merge(&mut target, self.target(&parent, lines, known)?);
         }
         merge(&mut target, own.clone());
         target.shift_remove("inherits");
+        // What a call sets counts for every target, also one that is only inherited.
+        let mut listed = BTreeSet::new();
+        for line in lines {
+            set(name, &mut target, line, &mut listed)?;
+        }
         known.insert(name.to_owned(), Some(target.clone()));
         Ok(target)
     }
@@ -164,12 +183,15 @@ fn name(block: &Block) -> Option<String> {
 }
 
 /// What a block says of itself; `Err` where that is not known.
-fn attributes(block: &Block, context: &Context<'_>) -> Result<Target, String> {
+fn attributes(block: &Block, (context, unsure): (&Context<'_>, &[String])) -> Result<Target, String> {
     if let Some(inner) = block.body().blocks().next() {
         return Err(format!("its `{}` is not read here", inner.identifier()));
     }
     let attributes = block.body().attributes().filter(|attribute| attribute.key() != "matrix");
     let value = |attribute: &Attribute| {
+        if let Some(why) = unreadable(attribute.expr(), unsure) {
+            return Err(format!("`{}`: {why}", attribute.key()));
+        }
         let value = attribute.expr().evaluate(context).map_err(|error| format!("`{}`: {error}", attribute.key()))?;
         Ok((attribute.key().to_owned(), value))
     };
@@ -179,8 +201,8 @@ fn attributes(block: &Block, context: &Context<'_>) -> Result<Target, String> {
 /// The variables: what the environment says, else what the file does.
 fn variables(
     files: &[(String, Body)],
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<Context<'static>, String> {
+    environment: impl Fn(&str) -> Result<Option<String>, ()>,
+) -> Result<(Context<'static>, Vec<String>), String> {
     let mut context = Context::new();
     let any = || FuncDef::builder().param(ParamType::Any).param(ParamType::Any);
     // Docker, "Bake standard library functions"; the tag is never a word that a file compares with.
@@ -207,34 +229,125 @@ fn variables(
     let mut open = BTreeMap::new();
     for block in blocks {
         let default = block.body().attributes().find(|attribute| attribute.key() == "default");
-        open.insert(name(block).unwrap_or_default(), default.map_or(Expression::Null, |found| found.expr().clone()));
+        let default = default.map_or(Expression::String(String::new()), |found| found.expr().clone());
+        open.insert(name(block).unwrap_or_default(), default);
     }
     // One may name another, wherever it stands. What cannot be known is told where it is used.
-    let mut before = usize::MAX;
+    let (mut before, mut total, mut unsure) = (usize::MAX, 0, Vec::new());
     while open.len() < before {
         before = open.len();
         open.retain(|name, default| {
+            if unreadable(default, &unsure).is_some() {
+                return true;
+            }
             let value = match (environment(name), default.evaluate(&context)) {
-                (Some(text), Ok(default)) => typed(&default, text),
-                (Some(text), Err(_)) => text.into(),
-                (None, Ok(default)) => default,
-                (None, Err(_)) => return true,
+                (Ok(Some(text)), Ok(default)) => typed(&default, text),
+                (Ok(None), Ok(default)) => Some(default),
+                _ => None,
             };
             // Variables of variables may double without end.
-            if size(&value) > MAX_VALUE {
+            let Some(value) = value.filter(|value| size(value) <= MAX_VALUE && total + size(value) <= MAX_TOTAL) else {
                 return true;
+            };
+            total += size(&value);
+            if !is_sure(&value) {
+                unsure.push(name.clone());
             }
             context.declare_var(Identifier::sanitized(name), value);
             false
         });
     }
-    Ok(context)
+    Ok((context, unsure))
+}
+
+/// Whether a value is no other when the workflow runs, as far as a file can ask: the tag is never a word of it.
+fn is_sure(value: &Value) -> bool {
+    let known = |text: &str| expression::is_plain(&text.replace([expression::TAG, expression::VERSION], ""));
+    texts(value).iter().chain(&pairs(value, '=')).all(|text| known(text))
+}
+
+/// What cannot be read in an expression, in words: it has no end that is near, no number, or depends on a run.
+fn unreadable(expression: &Expression, unsure: &[String]) -> Option<&'static str> {
+    let mut parts = Vec::new();
+    collect(expression, &mut parts);
+    let (mut asks, mut names) = (false, false);
+    for part in &parts {
+        match part {
+            Part::Loop => return Some("a `for` is not read here"),
+            Part::Division => return Some("a division is not read here"),
+            Part::Question => asks = true,
+            Part::Name(name) => names |= unsure.contains(name),
+        }
+    }
+    (asks && names).then_some("it compares what is known only when the workflow runs")
+}
+
+/// What matters of an expression.
+enum Part {
+    Loop,
+    Division,
+    Question,
+    Name(String),
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds of expressions and keys hold no more of them")]
+fn collect(expression: &Expression, parts: &mut Vec<Part>) {
+    let mut all = |expressions: Vec<&Expression>| expressions.into_iter().for_each(|inner| collect(inner, parts));
+    match expression {
+        Expression::Array(items) => all(items.iter().collect()),
+        Expression::Object(entries) => {
+            let keys = entries.keys().filter_map(|key| match key {
+                hcl::ObjectKey::Expression(key) => Some(key),
+                _ => None,
+            });
+            all(keys.chain(entries.values()).collect());
+        }
+        Expression::TemplateExpr(template) => match hcl::Template::from_expr(template) {
+            Ok(template) => {
+                for element in template.elements() {
+                    match element {
+                        hcl::template::Element::Interpolation(inner) => collect(&inner.expr, parts),
+                        hcl::template::Element::Directive(_) => parts.push(Part::Loop),
+                        hcl::template::Element::Literal(_) => {}
+                    }
+                }
+            }
+            Err(_) => parts.push(Part::Loop),
+        },
+        Expression::Variable(variable) => parts.push(Part::Name(variable.as_str().to_owned())),
+        Expression::Traversal(traversal) => all(vec![&traversal.expr]),
+        Expression::Parenthesis(inner) => all(vec![inner]),
+        Expression::FuncCall(call) => {
+            all(call.args.iter().collect());
+            if call.name.name.as_str() != "concat" {
+                parts.push(Part::Question);
+            }
+        }
+        Expression::Conditional(conditional) => {
+            all(vec![&conditional.cond_expr, &conditional.true_expr, &conditional.false_expr]);
+            parts.push(Part::Question);
+        }
+        Expression::Operation(operation) => match operation.as_ref() {
+            hcl::Operation::Unary(unary) => {
+                all(vec![&unary.expr]);
+                parts.push(Part::Question);
+            }
+            hcl::Operation::Binary(binary) => {
+                all(vec![&binary.lhs_expr, &binary.rhs_expr]);
+                let divides = matches!(binary.operator, hcl::BinaryOperator::Div | hcl::BinaryOperator::Mod);
+                parts.push(if divides { Part::Division } else { Part::Question });
+            }
+        },
+        Expression::ForExpr(_) => parts.push(Part::Loop),
+        _ => {}
+    }
 }
 
 /// No target inherits over more others.
 const MAX_DEPTH: usize = 64;
-/// No variable of a build is larger.
+/// No variable of a build is larger, nor are all together.
 const MAX_VALUE: usize = 1 << 16;
+const MAX_TOTAL: usize = 1 << 22;
 
 /// About how many bytes a value has.
 fn size(value: &Value) -> usize {
@@ -246,21 +359,35 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// A text of the environment, as what the default is.
-fn typed(default: &Value, text: String) -> Value {
+/// A text of the environment, as what the default is (Go, `strconv.ParseBool`); `None` where bake would refuse it.
+fn typed(default: &Value, text: String) -> Option<Value> {
     match default {
-        Value::Bool(_) => text.parse::<bool>().map_or(text.into(), Value::from),
-        Value::Number(_) => text.parse::<i64>().map_or(text.into(), Value::from),
-        Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => text.into(),
+        Value::Bool(_) => match text.as_str() {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true.into()),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false.into()),
+            _ => None,
+        },
+        Value::Number(_) => text.parse::<i64>().ok().map(Value::from),
+        Value::Null | Value::String(_) => Some(text.into()),
+        Value::Array(_) | Value::Object(_) => None,
     }
 }
 
 /// Puts attributes over others, as buildx does (docker/buildx, bake.go, `Target.Merge`).
 fn merge(target: &mut Target, over: Target) {
-    for (key, value) in over {
+    // What is null says nothing.
+    for (key, value) in over.into_iter().filter(|(_, value)| !value.is_null()) {
         match (target.get_mut(&key), value) {
-            (Some(Value::Object(known)), Value::Object(more)) if MAPS.contains(&key.as_str()) => known.extend(more),
-            (Some(Value::Array(known)), Value::Array(more)) if LISTS.contains(&key.as_str()) => known.extend(more),
+            (Some(Value::Object(known)), Value::Object(more)) if MAPS.contains(&key.as_str()) => {
+                known.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+            }
+            (Some(Value::Array(known)), Value::Array(more)) if LISTS.contains(&key.as_str()) => {
+                for item in more {
+                    if !known.contains(&item) {
+                        known.push(item);
+                    }
+                }
+            }
             (_, value) => drop(target.insert(key, value)),
         }
     }
@@ -293,6 +420,7 @@ pub(super) fn set(name: &str, target: &mut Target, line: &str, listed: &mut BTre
             name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
         }
         Some(_) => return Err(unknown()),
+        None if pattern.contains(['?', '[', '\\']) => return Err(unknown()),
         None => pattern == name,
     };
     if !fits {
@@ -351,9 +479,9 @@ mod tests {
         let bodies = bodies.collect::<Result<Vec<_>, String>>()?;
         let set =
             |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        let definitions = Definitions::read(&bodies, set)?;
+        let definitions = Definitions::read(&bodies, |name| if name == "RUN" { Err(()) } else { Ok(set(name)) })?;
         let show = |name: &String| {
-            let target = definitions.target(name, &mut BTreeMap::new())?;
+            let target = definitions.target(name, &[], &mut BTreeMap::new())?;
             let values = target.iter().map(|(key, value)| {
                 let (list, map) = (texts(value), pairs(value, ':'));
                 format!(" {key}={}", [list, map].concat().join(","))
@@ -364,7 +492,8 @@ mod tests {
     }
 
     fn hcl(text: &str) -> Result<Vec<String>, String> {
-        read(&[("a.hcl", text)], "default", &[("TAG", "v1"), ("ON", "true"), ("N", "2")])
+        let set = [("TAG", "v1"), ("ON", "1"), ("N", "2"), ("VARS", "${{ vars.X }}"), ("MANY", "b")];
+        read(&[("a.hcl", text)], "default", &set)
     }
 
     #[test]
@@ -378,8 +507,8 @@ mod tests {
             (r#"variable "ON" { default = false }; target "default" { target = ON ? "a" : "b" }"#, "default: target=a"),
             (r#"variable "N" { default = 1 }; target "default" { target = N + 1 }"#, "default: target=3"),
             (
-                r#"variable "X" {}; target "default" {; tags = [equal(X, null) ? "" : "x", "y"]; args = { A = X, B = "" }; }"#,
-                "default: tags=y args=B:",
+                r#"variable "X" {}; target "default" {; tags = [equal(X, "") ? "" : "x", "y"]; args = { A = X, B = null }; }"#,
+                "default: tags=y args=A:",
             ),
             (r#"variable "X" { default = timestamp() }; target "default" { target = "a" }"#, "default: target=a"),
             (r#"target "default" { tags = concat(["a"], ["b"]) }"#, "default: tags=a,b"),
@@ -425,12 +554,23 @@ mod tests {
             (r#"target "default" { ; secret { id = "x" }; }"#, "its `secret` is not read here"),
             (r#"function "f" {; params = []; result = 1; }"#, "function `f` is not read here"),
             ("x = 1", "`x` stands in no block"),
+            (r#"target "default" { tags = [for x in ["a"]: x] }"#, "a `for` is not read here"),
+            (r#"target "default" { args = { A = 1 % 0 } }"#, "a division is not read here"),
+            (
+                r#"variable "VARS" {}; target "default" { target = VARS == "slim" ? "slim" : "full" }"#,
+                "`target`: it compares what is known only when the workflow runs",
+            ),
+            (r#"variable "RUN" { default = "0" }; target "default" { args = { A = RUN } }"#, "RUN"),
+            (r#"variable "MANY" { default = ["a"] }; target "default" { tags = MANY }"#, "MANY"),
             (r#"target "default" { matrix = { a = [LIST], b = [LIST] } }"#, "more than 256 rows"),
             ("target {", "`a.hcl:1:9`: "),
         ] {
             let error = hcl(&text.replace("LIST", &["1"; 100].join(", "))).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
+        assert!(
+            read(&[("a.json", r#"{"target": {"a": [{}]}}"#)], "a", &[]).unwrap_err().contains("an object is expected")
+        );
         assert!(read(&[("compose.yml", "")], "x", &[]).unwrap_err().contains("a Compose file"));
         assert!(read(&[("a.json", "{")], "x", &[]).unwrap_err().contains("`a.json`: "));
     }
@@ -438,14 +578,28 @@ mod tests {
     #[test]
     fn what_doubles_at_every_step_ends() {
         let target = |n: u32| format!("target \"t{n}\" {{ inherits = [\"t{0}\", \"t{0}\"] }}; ", n + 1);
-        let targets = (0..60).map(target).collect::<String>() + "target \"t60\" { target = \"s\" }";
-        assert_eq!(read(&[("a.hcl", &targets)], "t0", &[]).unwrap(), ["t0: target=s"]);
+        let targets = (0..60).map(target).collect::<String>() + "target \"t60\" { annotations = [\"a=b\"] }";
+        assert_eq!(read(&[("a.hcl", &targets)], "t0", &[]).unwrap(), ["t0: annotations=a=b"]);
         let chain = (0..5000).map(target).collect::<String>() + "target \"t5000\" { target = \"s\" }";
         assert!(read(&[("a.hcl", &chain)], "t0", &[]).unwrap_err().contains("over more than 64 others"));
         let variable = |n: u32| format!("variable \"V{n}\" {{ default = \"${{V{0}}}${{V{0}}}\" }}; ", n + 1);
         let variables = (0..60).map(variable).collect::<String>() + "variable \"V60\" { default = \"x\" }";
         let used = format!("{variables}; target \"default\" {{ target = V0 }}");
         assert!(hcl(&used).unwrap_err().contains("V0"));
+    }
+
+    #[test]
+    fn what_is_null_says_nothing_and_what_is_set_counts_for_what_is_inherited() {
+        let text = "target \"base\" {\nargs = { V = \"0\", W = \"1\" }\ntarget = \"s\"\nulimits = [\"a=1\"]\n}
+            target \"api\" {\ninherits = [\"base\"]\nargs = { W = null }\ntarget = null\nulimits = [\"b=2\"]\n}";
+        let bodies = [("a.hcl".to_owned(), body("a.hcl", text).unwrap())];
+        let definitions = Definitions::read(&bodies, |_| Ok(None)).unwrap();
+        let api = definitions.target("api", &["base.args.V=9".to_owned()], &mut BTreeMap::new()).unwrap();
+        assert_eq!(pairs(&api["args"], '='), ["V=9", "W=1"]);
+        assert_eq!(
+            (texts(&api["target"]), texts(&api["ulimits"])),
+            (vec!["s".to_owned()], vec!["a=1".to_owned(), "b=2".to_owned()])
+        );
     }
 
     #[test]
@@ -466,7 +620,7 @@ mod tests {
             ["tags=old,a", "platforms=linux/arm64", "args=A:b=c"]
         );
         assert_eq!(set(&["*.annotations=a", "api.annotations=b"]).unwrap(), ["tags=old", "annotations=a,b"]);
-        for line in ["x", "api", "api=1", "api.secrets=id=x", "a?i*z*.tags=x", "api.labels=x"] {
+        for line in ["ap?.tags=x", "x", "api", "api=1", "api.secrets=id=x", "a?i*z*.tags=x", "api.labels=x"] {
             assert!(set(&[line]).is_err(), "{line}");
         }
     }

@@ -3,9 +3,9 @@
 
 mod definitions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use hcl::{Block, Body, Expression, Value};
+use hcl::{Block, Body, Expression, Map, Value};
 
 use super::{Build, Reader, cache, with};
 use crate::migrate::expression;
@@ -13,7 +13,7 @@ use crate::migrate::shell::{self, Flags};
 use crate::pipeline::Input;
 use crate::repository::normal;
 use crate::yaml::{self, Node, Position, Text};
-use definitions::{Definitions, Target, body, pairs, set, texts};
+use definitions::{Definitions, Target, body, pairs, texts};
 
 /// A call of bake.
 #[derive(Debug, Default)]
@@ -65,8 +65,16 @@ impl Reader<'_, '_> {
         let mut call = Call::default();
         let mut flags = Flags::new(words);
         while let Some(flag) = flags.flag() {
+            let is_set_switch = flags.is_set_switch(flag);
             let mut value = || flags.value().to_owned();
             match flag {
+                flag if is_set_switch => {
+                    self.remarks.refuse(
+                        at,
+                        format!("`{flag}` of `docker buildx bake` has a value"),
+                        "write the flag alone",
+                    );
+                }
                 "-f" | "--file" => call.files.push(value()),
                 "--set" => call.set.push(value()),
                 "--push" => call.pushed = true,
@@ -91,11 +99,7 @@ impl Reader<'_, '_> {
             let (mut targets, mut known) = (Vec::new(), BTreeMap::new());
             let wanted = if call.targets.is_empty() { &["default".to_owned()][..] } else { &call.targets };
             for name in definitions.names(wanted)? {
-                let mut target = definitions.target(&name, &mut known)?;
-                let mut listed = BTreeSet::new();
-                for line in &call.set {
-                    set(&name, &mut target, line, &mut listed)?;
-                }
+                let target = definitions.target(&name, &call.set, &mut known)?;
                 targets.push((name, target));
             }
             Ok((files, targets))
@@ -103,8 +107,8 @@ impl Reader<'_, '_> {
         match read {
             Ok((files, targets)) => {
                 for file in files {
-                    let help = "the new files hold what it says; keep it for builds by hand, or delete it";
-                    self.remarks.note(at, format!("no workflow reads `{file}` any more"), help);
+                    let help = "they hold what it says; keep it for builds by hand, or delete it";
+                    self.remarks.note(at, format!("the new files do not read `{file}`"), help);
                 }
                 for (name, target) in targets {
                     self.target(at, &call, &name, &target);
@@ -138,15 +142,17 @@ impl Reader<'_, '_> {
             // What docker/metadata-action writes (its README, "Bake definition").
             let output = expression::only(file).and_then(|text| text.strip_prefix("steps.")?.split_once(".outputs."));
             if let Some((id, output)) = output.filter(|(_, output)| output.starts_with("bake-file")) {
-                let tags = self.scope.outputs.get(&format!("steps.{id}.outputs.tags"));
-                let tags = tags.ok_or_else(|| format!("`{file}` is of no step that is read here"))?;
+                let tags = self.scope.fill(&format!("${{{{ steps.{id}.outputs.tags }}}}"));
+                if tags.contains("${{ steps.") {
+                    return Err(format!("`{file}` is of no step that is read here"));
+                }
                 let tags = tags.lines().map(|tag| Expression::String(tag.to_owned())).collect::<Vec<_>>();
                 if output == "bake-file" || output == "bake-file-tags" {
                     let made =
                         Block::builder("target").add_label("docker-metadata-action").add_attribute(("tags", tags));
                     bodies.push((file.to_owned(), Body::builder().add_block(made.build()).build()));
                 }
-                if output == "bake-file" || output == "bake-file-labels" {
+                if ["bake-file", "bake-file-labels", "bake-file-annotations"].contains(&output) {
                     let help =
                         "release-actions sets revision, source, version, created and title; write others by hand";
                     let message = "the labels of docker/metadata-action, with description, licenses and url, and `DOCKER_META_…` go";
@@ -164,7 +170,11 @@ impl Reader<'_, '_> {
         let runner = shell::runner_variables();
         let environment = |name: &str| {
             let set = self.scope.env.get(name);
-            set.or_else(|| runner.iter().find(|(known, _)| *known == name).map(|(_, value)| value)).cloned()
+            let set = set.or_else(|| runner.iter().find(|(known, _)| *known == name).map(|(_, value)| value));
+            // The runner sets more than is known here (GitHub, "Default environment variables").
+            let other = ["GITHUB_", "RUNNER_", "ACTIONS_"].iter().any(|start| name.starts_with(start));
+            let other = other || ["HOME", "PATH", "USER"].contains(&name);
+            if set.is_none() && other { Err(()) } else { Ok(set.cloned()) }
         };
         Ok((Definitions::read(&bodies, environment)?, read))
     }
@@ -178,6 +188,12 @@ impl Reader<'_, '_> {
         for (key, value) in target {
             let (list, lines) = (texts(value), pairs(value, '=').join("\n"));
             let joined = list.join(",");
+            let nested = value.as_array().is_some_and(|items| items.iter().any(Value::is_object));
+            if nested || lines.lines().count() > value.as_object().map_or(usize::MAX, Map::len) {
+                let help = "write it as plain texts of one line";
+                self.remarks.refuse(at, format!("`{key}` of the target `{name}` of bake is more than texts"), help);
+                continue;
+            }
             match key.as_str() {
                 "description" => {}
                 "context" => build.context = place(joined),
@@ -191,7 +207,7 @@ impl Reader<'_, '_> {
                 "annotations" => self.labels(&mut build, "annotations", &node, &list.join("\n")),
                 "contexts" if !lines.contains("=target:") => self.pass(&mut build, "build-contexts", &node, &lines),
                 "cache-from" | "cache-to" => cache(&Text { at, text: key.clone() }, self.remarks),
-                "output" if list.iter().all(|output| !output.is_empty() && IMAGES.contains(&output.as_str())) => {
+                "output" if list.iter().all(|output| IMAGES.contains(&output.as_str())) => {
                     pushed |= list.iter().any(|output| output != "type=image" && output != "type=docker");
                 }
                 // It stands below the context (Docker, "Bake file reference", `target.dockerfile`).
@@ -218,7 +234,6 @@ impl Reader<'_, '_> {
             (build.pushed, build.pushes) = (true, build.references.clone());
         }
         build.release_inputs.extend(call.release_inputs.iter().cloned());
-        arguments.dedup();
         self.pass(&mut build, "buildx-args", &node, &arguments.join("\n"));
         self.builds.push(build);
     }
