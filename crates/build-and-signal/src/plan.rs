@@ -67,9 +67,10 @@ impl Plan {
     pub(crate) fn new(inputs: &Inputs, facts: &Facts<'_>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let images = facts.tag.map(|tag| images(inputs, values(inputs, facts, tag), &mut problems)).unwrap_or_default();
+        let words = words(facts);
         let [build_args, labels, annotations] =
             [("build-args", &inputs.build_args), ("labels", &inputs.labels), ("annotations", &inputs.annotations)].map(
-                |(name, lines)| lines.iter().map(|line| fill(name, line, facts, &mut problems)).collect::<Vec<_>>(),
+                |(name, lines)| lines.iter().map(|line| fill(name, line, &words, &mut problems)).collect::<Vec<_>>(),
             );
         if !problems.is_empty() {
             return Err(problems);
@@ -166,22 +167,26 @@ fn values<'a>(inputs: &'a Inputs, facts: &Facts<'a>, tag: &'a ReleaseTag) -> Val
     Values { repository: facts.repository, tag, revision: facts.commit, service: Some(&inputs.service) }
 }
 
-/// A line with `{tag}`, `{version}` and `{revision}` filled in; its other braces are its own, as they may be JSON's. Without
-/// a tag `{tag}` and `{version}` are the name of the branch, as `github.ref_name` has it.
-fn fill(input: &str, line: &str, facts: &Facts<'_>, problems: &mut Vec<String>) -> String {
+/// The words that a line may hold, each up to its end, and what they stand for. Without a tag `{tag}` and `{version}` are the
+/// name of the branch, as `github.ref_name` has it.
+fn words(facts: &Facts<'_>) -> [(&'static str, Option<String>); 3] {
     let name = facts.git_ref.and_then(|name| name.splitn(3, '/').nth(2));
     // A check build may run for a tag too.
     let version = facts.git_ref.and_then(|name| name.strip_prefix("refs/tags/v")).or(name);
-    let known = [
+    [
         ("tag}", facts.tag.map(ToString::to_string).or_else(|| name.map(str::to_owned))),
         ("version}", facts.tag.map(ReleaseTag::version).or(version).map(str::to_owned)),
         ("revision}", facts.commit.map(ToString::to_string)),
-    ];
+    ]
+}
+
+/// A line with those words filled in; its other braces are its own, as they may be JSON's.
+fn fill(input: &str, line: &str, words: &[(&str, Option<String>)], problems: &mut Vec<String>) -> String {
     let (mut filled, mut rest) = (String::new(), line);
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
         rest = after;
-        let Some((word, value)) = known.iter().find(|(word, _)| after.starts_with(word)) else {
+        let Some((word, value)) = words.iter().find(|(word, _)| after.starts_with(word)) else {
             filled.push('{');
             continue;
         };

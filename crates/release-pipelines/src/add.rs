@@ -3,7 +3,7 @@
 use domain::service::ServiceName;
 
 use crate::check::{check, released};
-use crate::paths::{paths, reads_ghcr};
+use crate::paths::{bases, paths, reads_ghcr};
 use crate::pipeline::{Input, NOTES, Notes, Pipelines, Service, Source};
 use crate::repository::{FileError, Repository, normal};
 use crate::workflow::{Product, Workflow};
@@ -55,7 +55,7 @@ pub fn add(repository: &Repository, new: &NewService) -> Result<Repository, AddE
     let service = Service {
         name: new.name.to_string(),
         paths: paths(repository, &dockerfile, &context),
-        reads_ghcr: reads_ghcr(repository, &dockerfile),
+        reads_ghcr: reads_ghcr(repository, &dockerfile, &bases(repository, &dockerfile)),
         inputs: given.collect(),
         dockerfile,
         ..Service::default()

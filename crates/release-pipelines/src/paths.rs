@@ -65,11 +65,10 @@ pub(crate) fn bases(repository: &Repository, dockerfile: &str) -> Vec<String> {
 }
 
 /// Whether an image that it builds on may be on ghcr.io, where a private one asks for `packages: read`.
-pub(crate) fn reads_ghcr(repository: &Repository, dockerfile: &str) -> bool {
+pub(crate) fn reads_ghcr(repository: &Repository, dockerfile: &str, bases: &[String]) -> bool {
     // The host may be that of an argument.
-    let text = repository.read(dockerfile).ok().flatten().unwrap_or_default();
-    let there = |base: &String| base.starts_with("ghcr.io/") || (base.starts_with('$') && text.contains("ghcr.io"));
-    bases(repository, dockerfile).iter().any(there)
+    let named = || repository.read(dockerfile).ok().flatten().is_some_and(|text| text.contains("ghcr.io"));
+    bases.iter().any(|base| base.starts_with("ghcr.io/")) || bases.iter().any(|base| base.starts_with('$')) && named()
 }
 
 /// What an instruction takes from the context.

@@ -219,8 +219,12 @@ pub(super) fn is_plain(text: &str) -> bool {
 pub(super) fn template(text: &str) -> Result<String, String> {
     match text.split_once("${{") {
         Some((_, rest)) => Err(rest.split("}}").next().unwrap_or_default().trim().to_owned()),
-        None => Ok(ALL.iter().fold(text.to_owned(), |text, (mark, name, _)| text.replace(*mark, name))),
+        None => Ok(placeholders(text)),
     }
+}
+
+fn placeholders(text: &str) -> String {
+    ALL.iter().fold(text.to_owned(), |text, (mark, name, _)| text.replace(*mark, name))
 }
 
 /// What a called workflow gets, where no step has run yet (GitHub, "Context availability": `jobs.<job_id>.with.<with_id>`).
@@ -246,8 +250,7 @@ pub(super) fn line(text: &str) -> Result<String, String> {
 
 /// The text as one of the `extra-tags`: a template that may hold expressions.
 pub(super) fn extra(text: &str) -> Result<String, String> {
-    let text = expressions(text, &CALLED)?;
-    Ok(ALL.iter().fold(text, |text, (mark, name, _)| text.replace(*mark, name)))
+    Ok(placeholders(&expressions(text, &CALLED)?))
 }
 
 /// The text as a secret of a called workflow (`jobs.<job_id>.secrets.<secrets_id>`).

@@ -1,6 +1,6 @@
 //! The names that a build gives its image: which one is the service's, and which go beside it.
 
-use super::expression::{self, REVISION, Scope, TAG, VERSION, extra as extra_tag, template};
+use super::expression::{self, REVISION, Scope, TAG, VERSION, template};
 
 /// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
 pub(super) const LATEST: char = '\u{e006}';
@@ -54,7 +54,7 @@ pub(super) fn names(references: &[String]) -> Result<Names, String> {
             continue;
         }
         // The tag may be known at run time only; the repository must be told apart from it.
-        let tag = extra_tag(other_tag).map_err(unknown)?;
+        let tag = expression::extra(other_tag).map_err(unknown)?;
         let (other, repository) = (template(other)?, template(repository)?);
         extra.push(if other == repository { tag } else { format!("{other}:{tag}") });
     }
@@ -198,10 +198,10 @@ pub(super) fn metadata(
                 Some(Err(_)) | None => return Err(format!("`enable` of `{line}`")),
             }
         }
-        if kind == "semver" && get("value").is_some_and(|value| !value.is_empty()) {
-            return Err(format!("`value` of `{line}`"));
-        }
         if kind == "semver" {
+            if get("value").is_some_and(|value| !value.is_empty()) {
+                return Err(format!("`value` of `{line}`"));
+            }
             match is_semver(scope) {
                 Some(true) => {}
                 Some(false) => continue, // it warns, and makes no tag

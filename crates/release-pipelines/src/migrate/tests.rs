@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::paths::{bases, reads_ghcr};
 
 const WORKFLOW: &str = r#"on:
   push:
@@ -544,7 +545,7 @@ fn branches_may_read_the_packages_that_they_build_on() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
         let repository = Repository::open(folder.path()).unwrap();
-        assert_eq!(crate::paths::reads_ghcr(&repository, "Dockerfile"), reads, "{dockerfile}");
+        assert_eq!(reads_ghcr(&repository, "Dockerfile", &bases(&repository, "Dockerfile")), reads, "{dockerfile}");
     }
 }
 

@@ -133,13 +133,14 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// The attestations of an action, `sbom` or `provenance`.
-    pub(super) fn attest(&mut self, build: &mut Build, key: &str, value: &Node, filled: &str) {
-        if key == "sbom" {
-            return self.pass_release(build, "sbom", value, filled);
-        }
-        let mode = filled.strip_prefix("mode=").unwrap_or(filled);
-        self.pass_release(build, "provenance", value, if mode == "true" { "max" } else { mode });
+    /// What an action attests, as the input `sbom` or `provenance` of the release.
+    pub(super) fn attest(&mut self, key: &str, value: &Node, filled: &str) -> Option<Input> {
+        let (name, said) = match (key, filled.strip_prefix("mode=").unwrap_or(filled)) {
+            ("sbom", _) => ("sbom", filled),
+            (_, "true") => ("provenance", "max"),
+            (_, mode) => ("provenance", mode),
+        };
+        self.value(name, value, said).map(|said| Input::new(name, said))
     }
 
     pub(super) fn build_action(&mut self, step: &Node) {
@@ -168,7 +169,7 @@ impl Reader<'_, '_> {
                 "build-contexts" => self.pass(&mut build, "build-contexts", value, &filled),
                 "labels" => self.labels(&mut build, "labels", value, &filled),
                 "annotations" => self.labels(&mut build, "annotations", value, &filled),
-                "sbom" | "provenance" => self.attest(&mut build, &key.text, value, &filled),
+                "sbom" | "provenance" => build.release_inputs.extend(self.attest(&key.text, value, &filled)),
                 "secrets" => self.secrets(&mut build, value, &filled),
                 "cache-from" | "cache-to" => cache(key, self.remarks),
                 "load" | "no-cache" | "pull" if filled == "false" => {}

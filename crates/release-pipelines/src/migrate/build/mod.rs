@@ -347,12 +347,6 @@ impl Reader<'_, '_> {
         self.pass(build, name, node, &kept.join("\n"));
     }
 
-    fn pass_release(&mut self, build: &mut Build, name: &'static str, node: &Node, filled: &str) {
-        if let Some(value) = self.value(name, node, filled) {
-            build.release_inputs.push(Input::new(name, value));
-        }
-    }
-
     fn value(&mut self, name: &str, node: &Node, filled: &str) -> Option<String> {
         let mut lines = Vec::new();
         for (index, line) in filled.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -421,6 +415,9 @@ impl Reader<'_, '_> {
         let pushed = build.pushes.iter().map(host).collect::<BTreeSet<_>>();
         // What it builds on. The public images of Docker Hub ask for no name, and a fork's pull request has no secret.
         let bases = bases(self.known.repository, &service.dockerfile);
+        let mut contexts = service.inputs.iter().filter(|input| input.key == "build-contexts");
+        service.reads_ghcr = contexts.any(|input| input.value.contains("docker-image://ghcr.io/"))
+            || reads_ghcr(self.known.repository, &service.dockerfile, &bases);
         let bases = bases.iter().filter(|base| !image::with_host(base).starts_with("docker.io/library/"));
         let pulled = bases.map(host).collect::<BTreeSet<_>>();
         let lines_of = |takes: &dyn Fn(&String) -> bool| {
@@ -479,9 +476,6 @@ impl Reader<'_, '_> {
             return None;
         };
         service.paths = paths(self.known.repository, &dockerfile, &context);
-        let contexts = build.inputs.iter().filter(|input| input.key == "build-contexts");
-        service.reads_ghcr = reads_ghcr(self.known.repository, &dockerfile)
-            || contexts.into_iter().any(|input| input.value.contains("docker-image://ghcr.io/"));
         service.dockerfile = dockerfile;
         if !context.is_empty() {
             service.inputs.push(Input::new("context", context));

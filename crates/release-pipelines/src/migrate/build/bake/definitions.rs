@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::migrate::expression;
 use hcl::eval::{Context, Evaluate as _, FuncArgs, FuncDef, ParamType};
 use hcl::{Attribute, Block, Body, Expression, Identifier, Map, Value};
+
+use super::readable::unreadable;
+use crate::migrate::expression;
 
 /// The attributes of a target.
 pub(super) type Target = Map<String, Value>;
@@ -13,6 +15,12 @@ pub(super) type Target = Map<String, Value>;
 const MAPS: [&str; 4] = ["args", "contexts", "extra-hosts", "labels"];
 /// Attributes that are lists of which all count.
 const LISTS: [&str; 5] = ["annotations", "entitlements", "inherits", "no-cache-filter", "ulimits"];
+
+/// No target inherits over more others.
+const MAX_DEPTH: usize = 64;
+/// No variable of a build is larger, nor are all together.
+const MAX_VALUE: usize = 1 << 16;
+const MAX_TOTAL: usize = 1 << 22;
 
 /// A file as HCL, whatever it is written in.
 pub(super) fn body(path: &str, text: &str) -> Result<Body, String> {
@@ -265,89 +273,6 @@ fn is_sure(value: &Value) -> bool {
     let known = |text: &str| expression::is_plain(&text.replace([expression::TAG, expression::VERSION], ""));
     texts(value).iter().chain(&pairs(value, '=')).all(|text| known(text))
 }
-
-/// What cannot be read in an expression, in words: it has no end that is near, no number, or depends on a run.
-fn unreadable(expression: &Expression, unsure: &[String]) -> Option<&'static str> {
-    let mut parts = Vec::new();
-    collect(expression, &mut parts);
-    let (mut asks, mut names) = (false, false);
-    for part in &parts {
-        match part {
-            Part::Loop => return Some("a `for` is not read here"),
-            Part::Division => return Some("a division is not read here"),
-            Part::Question => asks = true,
-            Part::Name(name) => names |= unsure.contains(name),
-        }
-    }
-    (asks && names).then_some("it compares what is known only when the workflow runs")
-}
-
-/// What matters of an expression.
-enum Part {
-    Loop,
-    Division,
-    Question,
-    Name(String),
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds of expressions and keys hold no more of them")]
-fn collect(expression: &Expression, parts: &mut Vec<Part>) {
-    let mut all = |expressions: Vec<&Expression>| expressions.into_iter().for_each(|inner| collect(inner, parts));
-    match expression {
-        Expression::Array(items) => all(items.iter().collect()),
-        Expression::Object(entries) => {
-            let keys = entries.keys().filter_map(|key| match key {
-                hcl::ObjectKey::Expression(key) => Some(key),
-                _ => None,
-            });
-            all(keys.chain(entries.values()).collect());
-        }
-        Expression::TemplateExpr(template) => match hcl::Template::from_expr(template) {
-            Ok(template) => {
-                for element in template.elements() {
-                    match element {
-                        hcl::template::Element::Interpolation(inner) => collect(&inner.expr, parts),
-                        hcl::template::Element::Directive(_) => parts.push(Part::Loop),
-                        hcl::template::Element::Literal(_) => {}
-                    }
-                }
-            }
-            Err(_) => parts.push(Part::Loop),
-        },
-        Expression::Variable(variable) => parts.push(Part::Name(variable.as_str().to_owned())),
-        Expression::Traversal(traversal) => all(vec![&traversal.expr]),
-        Expression::Parenthesis(inner) => all(vec![inner]),
-        Expression::FuncCall(call) => {
-            all(call.args.iter().collect());
-            if call.name.name.as_str() != "concat" {
-                parts.push(Part::Question);
-            }
-        }
-        Expression::Conditional(conditional) => {
-            all(vec![&conditional.cond_expr, &conditional.true_expr, &conditional.false_expr]);
-            parts.push(Part::Question);
-        }
-        Expression::Operation(operation) => match operation.as_ref() {
-            hcl::Operation::Unary(unary) => {
-                all(vec![&unary.expr]);
-                parts.push(Part::Question);
-            }
-            hcl::Operation::Binary(binary) => {
-                all(vec![&binary.lhs_expr, &binary.rhs_expr]);
-                let divides = matches!(binary.operator, hcl::BinaryOperator::Div | hcl::BinaryOperator::Mod);
-                parts.push(if divides { Part::Division } else { Part::Question });
-            }
-        },
-        Expression::ForExpr(_) => parts.push(Part::Loop),
-        _ => {}
-    }
-}
-
-/// No target inherits over more others.
-const MAX_DEPTH: usize = 64;
-/// No variable of a build is larger, nor are all together.
-const MAX_VALUE: usize = 1 << 16;
-const MAX_TOTAL: usize = 1 << 22;
 
 /// About how many bytes a value has.
 fn size(value: &Value) -> usize {

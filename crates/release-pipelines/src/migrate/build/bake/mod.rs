@@ -2,6 +2,7 @@
 //! functions of its own, Compose files, targets that build on other targets.
 
 mod definitions;
+mod readable;
 
 use std::collections::BTreeMap;
 
@@ -46,11 +47,7 @@ impl Reader<'_, '_> {
                 "no-cache" | "pull" if filled == "true" => call.arguments.push(format!("--{}", key.text)),
                 "source" | "workdir" if filled == "." => {}
                 "builder" | "github-token" => {}
-                "provenance" | "sbom" => {
-                    let mut build = Build::default();
-                    self.attest(&mut build, &key.text, value, &filled);
-                    call.release_inputs.extend(build.release_inputs);
-                }
+                "provenance" | "sbom" => call.release_inputs.extend(self.attest(&key.text, value, &filled)),
                 other => {
                     let help = "take it away, or build these images in a workflow of your own";
                     self.remarks.refuse(key.at, format!("`{other}` of docker/bake-action has no place"), help);
@@ -198,10 +195,8 @@ impl Reader<'_, '_> {
                 "description" => {}
                 "context" => build.context = place(joined),
                 "tags" => build.references = list,
-                "target" | "platforms" => {
-                    let key = if key == "target" { "target" } else { "platforms" };
-                    self.pass(&mut build, key, &node, &joined);
-                }
+                "target" => self.pass(&mut build, "target", &node, &joined),
+                "platforms" => self.pass(&mut build, "platforms", &node, &joined),
                 "args" => self.build_args(&mut build, &node, &lines),
                 "labels" => self.labels(&mut build, "labels", &node, &lines),
                 "annotations" => self.labels(&mut build, "annotations", &node, &list.join("\n")),
