@@ -108,13 +108,10 @@ pub(crate) const EVENT: [(&str, &str); 4] = [
 
 /// A value of a release file as a file for branches says it: nobody starts that for a tag, so that the event tells everything.
 pub(crate) fn of_branches(value: &str) -> String {
-    let mut parts = value.split("${{");
-    let mut told = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let Some((expression, rest)) = part.split_once("}}") else {
-            told.extend(["${{", part]);
-            continue;
-        };
+    let (mut told, mut rest) = (String::new(), value);
+    while let Some((before, after)) = rest.split_once("${{") {
+        let Some(length) = expression_end(after) else { break };
+        let expression = &after[..length];
         let whole = EVENT.iter().find(|(_, by_hand)| expression.trim() == *by_hand);
         let expression = match whole {
             Some((event, _)) => format!(" {event} "),
@@ -123,9 +120,19 @@ pub(crate) fn of_branches(value: &str) -> String {
                 .fold(expression.to_owned(), |text, (event, by_hand)| text.replace(&format!("({by_hand})"), event))
                 .replace("inputs.tag", "''"),
         };
-        told.extend(["${{", &expression, "}}", rest]);
+        told.extend([before, "${{", &expression, "}}"]);
+        rest = &after[length + 2..];
     }
-    told
+    told + rest
+}
+
+/// How long an expression is, up to its `}}`, which may stand inside a text.
+pub(crate) fn expression_end(rest: &str) -> Option<usize> {
+    let mut quoted = false;
+    rest.char_indices().find_map(|(at, c)| {
+        quoted ^= c == '\'';
+        (!quoted && rest[at..].starts_with("}}")).then_some(at)
+    })
 }
 
 /// The tags of full versions and pre-releases, and not the moving `v1`.
@@ -174,7 +181,7 @@ impl Pipelines {
             slug => service.slug(),
             dockerfile => scalar(&service.dockerfile, 10),
             inputs => written(&inputs, 10),
-            runner => if service.runner.is_empty() { "ubuntu-24.04".to_owned() } else { scalar(&service.runner, 4) },
+            runner => if service.runner.is_empty() { "ubuntu-24.04".to_owned() } else { scalar(&of_branches(&service.runner), 4) },
             paths => paths,
             reads_ghcr => service.reads_ghcr,
         };

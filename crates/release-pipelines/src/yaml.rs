@@ -116,14 +116,43 @@ impl Node {
         }
     }
 
-    /// Where a line of a text stands, counted from 0; exact for a literal block, whose place is its first line with text.
-    pub(crate) fn line(&self, index: usize) -> Position {
+    /// Whether an entry of `include` or `exclude` names this value of a row, wherever both stand. `None` where GitHub may see
+    /// it otherwise: a word in another case, a number as a text, a part of an object.
+    pub(crate) fn same(&self, named: &Self) -> Option<bool> {
+        let each = |mut pairs: Vec<Option<bool>>| {
+            pairs.sort_by_key(|pair| pair.map_or(1, |same| 2 * u8::from(same)));
+            // One that differs decides, then one that is not known.
+            pairs.first().copied().unwrap_or(Some(true))
+        };
+        match (&self.value, &named.value) {
+            (Value::List(own), Value::List(named)) if own.len() == named.len() => {
+                each(own.iter().zip(named).map(|(own, named)| own.same(named)).collect())
+            }
+            (Value::Map(own), Value::Map(named)) => {
+                let of = |(key, named): &(Text, Self)| self.get(&key.text).map_or(Some(false), |own| own.same(named));
+                let named_fit = each(named.iter().map(of).collect());
+                if own.len() > named.len() && named_fit == Some(true) { None } else { named_fit }
+            }
+            (Value::Null, Value::Null) => Some(true),
+            (Value::List(_) | Value::Map(_), _) | (_, Value::List(_) | Value::Map(_)) => Some(false),
+            (own, other) => {
+                let (text, named) = (self.text().unwrap_or_default(), named.text().unwrap_or_default());
+                let same_kind = std::mem::discriminant(own) == std::mem::discriminant(other);
+                let same = text == named && same_kind;
+                (same || !text.eq_ignore_ascii_case(&named)).then_some(same)
+            }
+        }
+    }
+
+    /// Where each line of a text stands; exact for a literal block, whose place is its first line with text.
+    pub(crate) fn lines(&self) -> Vec<Position> {
         let text = self.text().unwrap_or_default();
         let blank = text.lines().take_while(|line| line.is_empty()).count();
-        match index.saturating_sub(blank) {
+        let at = |index: usize| match index.saturating_sub(blank) {
             0 => self.at,
             line => Position { line: self.at.line + line, column: self.at.column },
-        }
+        };
+        (0..text.lines().count()).map(at).collect()
     }
 
     /// A scalar with its place.

@@ -90,7 +90,9 @@ pub(super) fn others(run: &Node) -> Vec<(Position, String)> {
     }
     ended.extend(outer);
     ended.push(open);
-    ended.iter().filter_map(|open| Some((run.line(open.line), other(&open.text)?))).collect()
+    let places = run.lines();
+    let at = |open: &Open| places.get(open.line).copied().unwrap_or(run.at);
+    ended.iter().filter_map(|open| Some((at(open), other(&open.text)?))).collect()
 }
 
 /// A character of a word, which a space in quotes is too.

@@ -7,8 +7,8 @@ use github_actions_expressions::context::Context;
 use github_actions_expressions::{Evaluation, Expr, SpannedExpr};
 
 use super::sample;
-use crate::pipeline::EVENT;
-use crate::yaml::{Node, Value};
+use crate::pipeline::{EVENT, expression_end as end};
+use crate::yaml::{Node, Position, Value};
 
 /// What stands for a value that only the tag or the repository decides. They are characters that no workflow holds, so
 /// that they are never taken for text.
@@ -68,6 +68,23 @@ impl Scope {
         self.outputs.insert(format!("steps.{step}.outputs.*"), REFUSED.to_string());
     }
 
+    /// Where each line stands that was filled in: one line of the text may have become several.
+    pub(super) fn places(&self, node: &Node) -> Vec<Position> {
+        let text = node.text().unwrap_or_default();
+        let counts = text.lines().map(|line| self.fill(line).lines().count().max(1));
+        node.lines().into_iter().zip(counts).flat_map(|(at, count)| std::iter::repeat_n(at, count)).collect()
+    }
+
+    /// Where one of them stands, counted from 0.
+    pub(super) fn place(&self, node: &Node, index: usize) -> Position {
+        self.places(node).get(index).copied().unwrap_or(node.at)
+    }
+
+    /// Whether all tags that start the workflow begin with a `v`.
+    pub(super) fn begins_with_v(&self) -> bool {
+        self.tags.iter().all(|pattern| pattern.starts_with(['v', '!']))
+    }
+
     /// A text with everything that is known filled in.
     pub(super) fn fill(&self, text: &str) -> String {
         let (mut filled, mut rest) = (String::new(), text);
@@ -89,16 +106,16 @@ impl Scope {
         {
             return text;
         }
-        // The tag by hand, else by the event: what a workflow with a `tag` input writes.
-        let alternatives = source.split("||").map(str::trim).collect::<Vec<_>>();
-        if let [inputs @ .., last] = alternatives.as_slice()
-            && inputs.iter().all(|input| input.starts_with("inputs.") || input.starts_with("github.event.inputs."))
-            && *last == "github.ref_name"
-        {
-            return TAG.to_string();
+        if let Some(text) = tag_by_hand(source) {
+            return text;
         }
         // A part that is known later stands only in what is known as a whole.
-        let evaluated = |filled: &str| Some(Expr::parse(filled).ok()?.consteval()?.sema().to_string());
+        let evaluated = |filled: &str| match Expr::parse(filled).ok()?.consteval()? {
+            Evaluation::Array(_) | Evaluation::Object(_) => None,
+            known @ (Evaluation::String(_) | Evaluation::Number(_) | Evaluation::Boolean(_) | Evaluation::Null) => {
+                Some(known.sema().to_string())
+            }
+        };
         let joined = only_joins(&expression.inner).then(|| evaluated(&self.replaced(source, &expression, |_| true)));
         joined.flatten().unwrap_or_else(|| {
             let filled = self.replaced(source, &expression, is_plain);
@@ -137,6 +154,10 @@ impl Scope {
                 Some(Value::Null) => Some(String::new()),
                 Some(Value::Bool(value)) => Some(value.to_string()),
                 Some(Value::Number(number)) => Some(Evaluation::Number(*number).sema().to_string()),
+                // It may hold expressions, which see no matrix.
+                Some(Value::Text(text)) if text.contains("${{") => {
+                    Some(Self { matrix: Vec::new(), ..self.clone() }.fill(text))
+                }
                 Some(Value::Text(text)) => Some(text.clone()),
             },
             "env" => find(&self.env, tail),
@@ -155,6 +176,23 @@ impl Scope {
             },
             _ => None,
         }
+    }
+}
+
+/// The tag by hand, else by the event: what a workflow with a `tag` input writes.
+fn tag_by_hand(source: &str) -> Option<String> {
+    let by_hand = "github.event_name == 'workflow_dispatch' &&";
+    let alternatives = source.split("||").map(|part| part.trim().trim_start_matches(by_hand).trim());
+    let inputs = |part: &&str| {
+        let name = part.strip_prefix("inputs.").or_else(|| part.strip_prefix("github.event.inputs."));
+        name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)))
+    };
+    let rest = alternatives.skip_while(inputs).collect::<Vec<_>>();
+    match rest.as_slice() {
+        // What stands after it is for no event.
+        ["github.ref_name", ..] => Some(TAG.to_string()),
+        ["github.ref", ..] => Some(format!("refs/tags/{TAG}")),
+        _ => None,
     }
 }
 
@@ -178,15 +216,6 @@ fn rewritten(
 /// GitHub compares the names of properties without their case.
 fn find(values: &BTreeMap<String, String>, name: &str) -> Option<String> {
     values.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
-}
-
-/// How long an expression is, up to its `}}`, which may stand inside a text.
-fn end(rest: &str) -> Option<usize> {
-    let mut quoted = false;
-    rest.char_indices().find_map(|(at, c)| {
-        quoted ^= c == '\'';
-        (!quoted && rest[at..].starts_with("}}")).then_some(at)
-    })
 }
 
 /// A value as a literal of an expression.
@@ -223,7 +252,8 @@ pub(super) fn template(text: &str) -> Result<String, String> {
     }
 }
 
-fn placeholders(text: &str) -> String {
+/// A text for people: each mark by its word.
+pub(super) fn placeholders(text: &str) -> String {
     ALL.iter().fold(text.to_owned(), |text, (mark, name, _)| text.replace(*mark, name))
 }
 
@@ -298,6 +328,9 @@ fn expressions(text: &str, known: &[&str]) -> Result<String, String> {
                 _ => true,
             };
             let by_hand = EVENT.iter().find(|(name, _)| *name == path);
+            if path == "github.server_url" {
+                return None;
+            }
             if !known.contains(&head) || (!is_same && by_hand.is_none()) {
                 unknown.get_or_insert_with(|| format!("`{raw}`"));
             }
@@ -325,7 +358,13 @@ pub(super) fn only(text: &str) -> Option<&str> {
 pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str) -> Option<bool> {
     let source = condition.trim();
     let source = source.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).map_or(source, str::trim);
-    let source = &unguarded(source);
+    let mut source = unguarded(source);
+    if reference.starts_with("refs/tags/") {
+        // No tag is in there, whatever the branch is called.
+        let default = "format('refs/heads/{0}', github.event.repository.default_branch)";
+        source = source.replace(default, "'refs/heads/'");
+    }
+    let source = &source;
     let expression = Expr::parse(source).ok()?;
     let kind = if reference.starts_with("refs/tags/") { "tag" } else { "branch" };
     let name = reference.splitn(3, '/').last().unwrap_or_default();
@@ -335,6 +374,8 @@ pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str
             "github.ref" => reference.to_owned(),
             "github.ref_name" => name.to_owned(),
             "github.ref_type" => kind.to_owned(),
+            // As `success()` below.
+            path if path.starts_with("needs.") && path.ends_with(".result") => "success".to_owned(),
             _ => scope.context(context).filter(|text| is_plain(text))?,
         };
         Some(literal(scope.of_matrix(context), &known))
@@ -379,7 +420,10 @@ mod tests {
     use super::*;
 
     fn scope() -> Scope {
-        let row = Node::parse("{service: api, n: 8, deep: {name: x}, push: true, list: [1]}").unwrap();
+        let row = Node::parse(
+            "{service: api, n: 8, deep: {name: x}, push: true, list: [1], tag: 'x-${{ github.ref_name }}'}",
+        )
+        .unwrap();
         let matrix = row.entries().iter().map(|(key, value)| (key.text.clone(), value.clone())).collect();
         let env = BTreeMap::from([("IMAGE".into(), REPOSITORY.to_string()), ("REGISTRY".into(), "ghcr.io".into())]);
         let outputs = BTreeMap::from([("steps.v.outputs.version".into(), VERSION.to_string())]);
@@ -397,6 +441,10 @@ mod tests {
             ("${{ matrix.service == 'API' && 'yes' || 'no' }}", "yes"),
             ("${{ format('{0}:{1}', github.repository, steps.v.outputs.version) }}", "\u{e003}:\u{e002}"),
             ("${{ inputs.tag || github.ref_name }}", "\u{e001}"),
+            ("${{ github.event_name == 'workflow_dispatch' && inputs.tag || github.ref }}", "refs/tags/\u{e001}"),
+            ("${{ github.ref_name || 'dev' }}", "\u{e001}"),
+            ("${{ matrix.tag }}", "x-\u{e001}"),
+            ("${{ fromJSON('[1]') }}", "${{ fromJSON('[1]') }}"),
             ("${{ vars.REGION }}", "${{ vars.REGION }}"),
             ("${{ vars.X || matrix.service }}", "${{ vars.X || 'api' }}"),
             ("${{ matrix.list }}", "${{ matrix.list }}"),
@@ -469,6 +517,9 @@ mod tests {
         assert_eq!(tag("vars.ENABLED"), None);
         assert_eq!(tag("github.repository == 'acme/shop' && github.event_name == 'push'"), Some(true));
         assert_eq!(tag("github.ref_type == 'tag'"), Some(true));
+        assert_eq!(tag("needs.build.result == 'success'"), Some(true));
+        let default = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)";
+        assert_eq!(tag(default), Some(false));
         assert_eq!(holds("github.ref_type == 'tag'", &scope(), "push", "refs/heads/main"), Some(false));
     }
 }

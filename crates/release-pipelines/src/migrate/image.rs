@@ -5,7 +5,9 @@ use super::expression::{self, REVISION, Scope, TAG, VERSION, template};
 /// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
 pub(super) const LATEST: char = '\u{e006}';
 /// Whether the tag is no pre-release is known to an expression.
-const LATEST_INPUT: &str = "${{ !contains(inputs.tag || github.ref_name, '-') && 'latest' || '' }}";
+fn latest_input(name: &str) -> String {
+    format!("${{{{ !contains(inputs.tag || github.ref_name, '-') && '{name}' || '' }}}}")
+}
 /// What release-actions pushes to when nothing else is said.
 const DEFAULT: &str = "ghcr.io/{repository}/{service}:{version}";
 
@@ -47,10 +49,8 @@ pub(super) fn names(references: &[String]) -> Result<Names, String> {
     let mut extra = Vec::new();
     for (other, other_tag) in all.iter().enumerate().filter(|(index, _)| *index != main).map(|(_, name)| name) {
         if other_tag.contains(LATEST) {
-            if other != repository {
-                return Err(format!("`latest` in `{}` depends on the tag", shown(other)));
-            }
-            extra.push(LATEST_INPUT.to_owned());
+            let name = if other == repository { "latest".into() } else { format!("{}:latest", template(other)?) };
+            extra.push(latest_input(&name));
             continue;
         }
         // The tag may be known at run time only; the repository must be told apart from it.
@@ -62,9 +62,9 @@ pub(super) fn names(references: &[String]) -> Result<Names, String> {
     Ok(Names { repository: template(repository)?, tag: template(tag)?, extra })
 }
 
-/// A reference as people read it.
-fn shown(text: &str) -> String {
-    template(text).unwrap_or_else(|_| text.to_owned()).replace(LATEST, "latest")
+/// A text as people read it.
+pub(super) fn shown(text: &str) -> String {
+    expression::placeholders(text).replace(LATEST, "latest")
 }
 
 /// Docker Hub's names may leave out its host (distribution/reference: a first part without `.`, `:` or `localhost`).
@@ -113,7 +113,7 @@ fn attributes(line: &str) -> Vec<(&str, &str)> {
 }
 
 /// What stands between commas; an expression may hold some.
-fn parts(line: &str) -> Vec<&str> {
+pub(super) fn parts(line: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_u32);
     for (at, c) in line.char_indices() {
         match c {
@@ -131,7 +131,7 @@ fn parts(line: &str) -> Vec<&str> {
 }
 
 /// Whether the tags that start the workflow begin as versions do; `None` when some do and some do not.
-fn is_semver(scope: &Scope) -> Option<bool> {
+pub(super) fn is_semver(scope: &Scope) -> Option<bool> {
     let patterns = scope.tags.iter().filter(|pattern| !pattern.starts_with('!'));
     let start = |pattern: &String| {
         let literal = pattern.split(['*', '?', '+', '[']).next().unwrap_or_default();
@@ -141,14 +141,23 @@ fn is_semver(scope: &Scope) -> Option<bool> {
     expression::agreed(patterns.map(start))
 }
 
-/// The references of docker/metadata-action (its README, "Customizing"; meta.ts, `getVersion`), with the tag `latest` that it
+/// What docker/metadata-action gives on.
+#[derive(Debug)]
+pub(super) struct Metadata {
+    /// `tags`, line by line.
+    pub(super) references: Vec<String>,
+    /// `version`, the tag of the line that decides; `None` where that is another for every tag.
+    pub(super) version: Option<String>,
+}
+
+/// The outputs of docker/metadata-action (its README, "Customizing"; meta.ts, `getVersion`), with the tag `latest` that it
 /// adds by itself. `Err` with what release-actions has no word for.
 pub(super) fn metadata(
     scope: &Scope,
     images: &[String],
     tags: &[String],
     flavor: &[String],
-) -> Result<Vec<String>, String> {
+) -> Result<Metadata, String> {
     let (mut latest, mut prefix, mut suffix) = ("auto", "", "");
     for line in flavor {
         let attributes = attributes(line);
@@ -178,7 +187,7 @@ pub(super) fn metadata(
     let default =
         ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"].map(str::to_owned);
     // The line of the highest priority, the first of several, decides on `latest`: what it adds, and how high it is.
-    let (mut found, mut automatic) = (Vec::new(), (None, i32::MIN));
+    let (mut found, mut automatic) = (Vec::new(), (None, i32::MIN, None));
     for line in if tags.is_empty() { &default[..] } else { tags } {
         let attributes = attributes(line);
         let get = |name: &str| attributes.iter().find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
@@ -199,7 +208,7 @@ pub(super) fn metadata(
             }
         }
         if kind == "semver" {
-            if get("value").is_some_and(|value| !value.is_empty()) {
+            if get("value").is_some_and(|value| !value.is_empty() && value != TAG.to_string()) {
                 return Err(format!("`value` of `{line}`"));
             }
             match is_semver(scope) {
@@ -212,7 +221,7 @@ pub(super) fn metadata(
             // These never come with the push of a tag.
             ("ref", "branch" | "pr", _) | ("schedule" | "edge", ..) => continue,
             ("ref", "tag", _) | ("semver", _, "{{raw}}") => TAG.to_string(),
-            ("semver", _, "{{version}}") if get("value").is_none() => VERSION.to_string(),
+            ("semver", _, "{{version}}") => VERSION.to_string(),
             ("sha", ..) if get("format") == Some("long") => REVISION.to_string(),
             ("raw", ..) => {
                 let bare = || parts(line).into_iter().find(|part| !part.contains('='));
@@ -220,10 +229,6 @@ pub(super) fn metadata(
             }
             _ => return Err(format!("`{line}`")),
         };
-        if latest_only {
-            found.push(LATEST.to_string());
-            continue;
-        }
         let (latest, priority) = match kind {
             "semver" => (Some(LATEST.to_string()), 900), // of what is no pre-release
             "ref" => (Some("latest".to_owned()), 600),
@@ -232,8 +237,13 @@ pub(super) fn metadata(
         };
         let priority =
             get("priority").map_or(Ok(priority), str::parse).map_err(|_| format!("`priority` of `{line}`"))?;
-        if automatic.1 < priority {
-            automatic = (latest, priority);
+        if latest_only {
+            // It is there for some tags and not for others: one above it must decide.
+            if automatic.1 < priority {
+                automatic = (None, priority, None);
+            }
+            found.push(LATEST.to_string());
+            continue;
         }
         let sha = if kind == "sha" { "sha-" } else { prefix };
         let tag = format!("{}{tag}{}", get("prefix").unwrap_or(sha), get("suffix").unwrap_or(suffix));
@@ -241,6 +251,9 @@ pub(super) fn metadata(
         // The other words of its own, such as `{{branch}}`.
         if tag.replace("${{", "").contains("{{") {
             return Err(format!("`{line}`"));
+        }
+        if automatic.1 < priority {
+            automatic = (latest, priority, Some(tag.clone()));
         }
         found.push(tag);
     }
@@ -250,7 +263,8 @@ pub(super) fn metadata(
         Some(Err(release)) => found.push(release.to_string()),
         None => found.extend(automatic.0),
     }
-    Ok(images.iter().flat_map(|image| found.iter().map(move |tag| format!("{image}:{tag}"))).collect())
+    let references = images.iter().flat_map(|image| found.iter().map(move |tag| format!("{image}:{tag}"))).collect();
+    Ok(Metadata { references, version: automatic.2 })
 }
 
 #[cfg(test)]
@@ -296,7 +310,9 @@ mod tests {
         let of = |patterns: &[&str], tags: &str, flavor: &str| {
             let scope = Scope { tags: patterns.iter().map(|&tag| tag.to_owned()).collect(), ..Scope::default() };
             let references = metadata(&scope, &["i".into()], &lines(tags), &lines(flavor))?;
-            Ok::<_, String>(references.iter().map(|text| shown(&text.replace(LATEST, "latest?"))).collect::<Vec<_>>())
+            Ok::<_, String>(
+                references.references.iter().map(|text| shown(&text.replace(LATEST, "latest?"))).collect::<Vec<_>>(),
+            )
         };
         let read = |tags: &str, flavor: &str| of(&crate::pipeline::VERSIONS, tags, flavor);
         let semver = "type=semver,pattern={{version}}";

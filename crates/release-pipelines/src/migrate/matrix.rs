@@ -37,17 +37,20 @@ pub(super) fn rows(matrix: &Node) -> Result<Vec<Row>, (Position, String)> {
     }
     let lists = |key| matrix.get(key).map_or(Ok(&[][..]), |list| dynamic(list).map(|()| list.items()));
     for excluded in lists("exclude")? {
-        rows.retain(|row| !excluded.entries().iter().all(|(key, value)| row.get(&key.text) == Some(&value.value)));
+        let mut kept = Vec::new();
+        for row in rows {
+            if !fits(excluded, |key| row.get(key).map_or(Some(false), |known| known.same(excluded.get(key)?)))? {
+                kept.push(row);
+            }
+        }
+        rows = kept;
     }
     let original = rows.clone();
     for included in lists("include")? {
         dynamic(included)?;
         let mut added = false;
         for (row, original) in rows.iter_mut().zip(&original) {
-            let fits = |(key, value): &(crate::yaml::Text, Node)| {
-                original.get(&key.text).is_none_or(|known| *known == value.value)
-            };
-            if included.entries().iter().all(fits) {
+            if fits(included, |key| original.get(key).map_or(Some(true), |known| known.same(included.get(key)?)))? {
                 added = true;
                 included.entries().iter().for_each(|(key, value)| row.set(&key.text, value));
             }
@@ -61,13 +64,26 @@ pub(super) fn rows(matrix: &Node) -> Result<Vec<Row>, (Position, String)> {
     Ok(rows)
 }
 
+/// Whether every entry of an `include` or `exclude` fits, by what `is_same` says of its key.
+fn fits(entry: &Node, is_same: impl Fn(&str) -> Option<bool>) -> Result<bool, (Position, String)> {
+    let mut all = true;
+    for (key, value) in entry.entries() {
+        let Some(same) = is_same(&key.text) else {
+            let message = format!("whether `{}` is that of a row is not certain: write it as the row has it", key.text);
+            return Err((value.at, message));
+        };
+        all &= same;
+    }
+    Ok(all)
+}
+
 fn limit(rows: &[Row], at: Position) -> Result<(), (Position, String)> {
     if rows.len() > MAX_ROWS { Err((at, format!("the matrix has more than {MAX_ROWS} rows"))) } else { Ok(()) }
 }
 
 impl Row {
-    fn get(&self, key: &str) -> Option<&Value> {
-        self.values.iter().find(|(name, _)| name == key).map(|(_, node)| &node.value)
+    fn get(&self, key: &str) -> Option<&Node> {
+        self.values.iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
     fn set(&mut self, key: &str, value: &Node) {
@@ -109,6 +125,19 @@ mod tests {
                 "fruit=banana animal=cat",
             ]
         );
+    }
+
+    #[test]
+    fn objects_and_lists_are_compared_by_what_they_hold() {
+        let objects = "{s: [{n: a, p: [1]}, {n: b}], exclude: [{s: {p: [1], n: a}}], include: [{s: {n: b}, x: y}]}";
+        assert_eq!(read(objects).unwrap(), ["s= x=y"]);
+        for text in [
+            "{s: [{n: a, p: 1}], exclude: [{s: {n: a}}]}",
+            "{s: [a], exclude: [{s: A}]}",
+            "{s: [1], include: [{s: '1'}]}",
+        ] {
+            assert!(read(text).unwrap_err().contains("not certain"), "{text}");
+        }
     }
 
     #[test]

@@ -65,6 +65,10 @@ struct Plan {
 fn read(repository: &Repository, workflow: &Workflow, remarks: &mut Remarks) -> Option<Plan> {
     let (tags, branches) = triggers(workflow, remarks);
     let mut scope = Scope { tags: tags.clone(), ..Scope::default() };
+    if let (Some((at, _)), Some(false) | None) = (workflow.tags(), image::is_semver(&scope)) {
+        let help = "`make-latest: true` in release-notes.yml makes every full release the latest";
+        remarks.note(at, "a release whose tag is no version such as `v1.2.3` is never the latest", help);
+    }
     build::environment(&workflow.root, &mut scope);
     build::nothing_for_docker(&workflow.root, remarks);
     for (key, value) in workflow.root.entries() {
@@ -136,7 +140,15 @@ fn triggers(workflow: &Workflow, remarks: &mut Remarks) -> (Vec<String>, Vec<Str
     });
     for event in names.unwrap_or_default() {
         match event.text.as_str() {
-            "push" | "workflow_dispatch" => {}
+            "push" => {}
+            "workflow_dispatch" => {
+                let inputs = workflow.event("workflow_dispatch").and_then(|event| event.get("inputs"));
+                let names = inputs.map(Node::entries).unwrap_or_default().iter().map(|(name, _)| name.text.as_str());
+                if names.ne(["tag"]) {
+                    let help = "`gh workflow run release-<service>.yml -f tag=v1.2.3`; no other input is there";
+                    remarks.note(event.at, "a start by hand is for a tag, given as `tag`", help);
+                }
+            }
             "pull_request" => {
                 remarks.note(event.at, "pull requests start ci-<service>.yml", "they build and push nothing");
             }
@@ -175,6 +187,13 @@ fn triggers(workflow: &Workflow, remarks: &mut Remarks) -> (Vec<String>, Vec<Str
         remarks.refuse(at, "no tag starts it", help);
         return (VERSIONS.map(str::to_owned).to_vec(), branches);
     };
+    let slash = |tag: &&String| !tag.starts_with('!') && (tag.contains('/') || tag.contains("**"));
+    if tags != ["v**"]
+        && let Some(tag) = tags.iter().find(slash)
+    {
+        let help = "no image has such a tag: name the tags to release by patterns without `/` and `**`";
+        remarks.refuse(place, format!("`{tag}` takes tags that hold a `/`"), help);
+    }
     if tags == ["v*"] || tags == ["v**"] {
         let help = "else the moving tags `v1` and `v1.2` would start them too";
         remarks.note(place, "the new files start with full versions alone: `v1.2.3` and `v1.2.3-rc.1`", help);
@@ -212,10 +231,18 @@ fn elsewhere(workflow: &Workflow, id: &Text, job: &Node, scope: &Scope, remarks:
         };
         let runs = job.get("if").is_none() || holds(job.get("if")) != Some(false);
         for step in job.get("steps").map(Node::items).unwrap_or_default() {
-            let Some(push) = step.at_path(&["with", "push"]) else { continue };
-            let runs = runs && (step.get("if").is_none() || holds(step.get("if")) != Some(false));
+            let pushes = |node: &&Node| {
+                let text = node.text().unwrap_or_default();
+                let words = text.split_whitespace().collect::<Vec<_>>();
+                let by_docker = words.windows(2).any(|pair| matches!(pair, ["docker" | "image", "push"]));
+                by_docker || words.contains(&"--push") || text.contains("push=true") || text.contains("type=registry")
+            };
             let builds = action(step).is_some_and(|name| build::BUILDERS.contains(&name.as_str()));
-            if runs && builds && holds(Some(push)) != Some(false) {
+            let with = |key| step.at_path(&["with", key]).filter(|_| builds);
+            let by_input = with("push").filter(|push| holds(Some(push)) != Some(false));
+            let push = by_input.or_else(|| step.get("run").or_else(|| with("outputs")).filter(pushes));
+            let Some(push) = push else { continue };
+            if runs && (step.get("if").is_none() || holds(step.get("if")) != Some(false)) {
                 let help =
                     "the new files push for tags alone: move what a branch publishes to a workflow of its own first";
                 remarks.refuse(push.at, format!("`{}` pushes for `{event}` of a branch too", id.text), help);
@@ -233,7 +260,9 @@ fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
     build::environment(job, &mut own);
     let (mut plain, mut beyond) = (job.get("steps").is_some(), None);
     for step in job.get("steps").map(Node::items).unwrap_or_default() {
-        let commands = step.get("run").map(|run| shell::commands(run, &own));
+        let mut of_step = own.clone();
+        build::environment(step, &mut of_step);
+        let commands = step.get("run").map(|run| shell::commands(run, &of_step));
         match (action(step).as_deref(), commands) {
             (Some("actions/checkout"), None) => {}
             (None, Some(Ok(commands))) => {
@@ -241,10 +270,10 @@ fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
                 for command in commands {
                     match command.words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
                         ["echo", value] if command.tells_runner() => {
-                            build::output(&mut own, &step, value, command.appends.as_deref());
+                            plain &= build::output(&mut own, &step, value, command.appends.as_deref());
                         }
                         ["set", ..] => {}
-                        ["echo", ..] if command.tells_runner() => {}
+                        ["echo", ..] if [None, Some("$GITHUB_STEP_SUMMARY")].contains(&command.appends.as_deref()) => {}
                         _ => plain = false,
                     }
                 }
@@ -255,7 +284,7 @@ fn version(id: &Text, job: &Node, scope: &mut Scope, remarks: &mut Remarks) {
     }
     // One that gives something on is for the version as far as it can be read.
     if let (Some((at, message)), true, Some(_)) = (&beyond, plain, job.get("outputs")) {
-        remarks.refuse(*at, message.as_str(), "write it plainly, or move it to a workflow of its own first");
+        remarks.refuse(*at, message.as_str(), shell::PLAINLY);
         return;
     }
     if !plain || beyond.is_some() {
@@ -340,6 +369,15 @@ fn write(
     // The last look: what was there before and does not fit is the reader's, what is new must.
     let before = check(repository)?;
     for finding in check(&changed)?.into_iter().filter(|finding| !before.contains(finding)) {
+        // A file that was there.
+        if repository.has_file(&finding.path) {
+            remarks.note(
+                Position::START,
+                format!("`check` will say of `{}`: {}", finding.path, finding.message),
+                finding.help,
+            );
+            continue;
+        }
         remarks.refuse(Position::START, format!("the new files would not fit: {}", finding.message), finding.help);
     }
     Ok((!remarks.is_refused()).then_some(changed))

@@ -1,6 +1,6 @@
 //! The job or step that makes the GitHub release, as inputs of wait-and-release.
 
-use super::build::{Known, checkout, defaults, environment, guard, output, permissions, step_keys, with};
+use super::build::{Known, OWN_TOKEN, checkout, defaults, environment, guard, output, permissions, step_keys, with};
 use super::expression::{self, REPOSITORY, Scope};
 use super::remark::Remarks;
 use super::shell::{self, Flags};
@@ -76,7 +76,7 @@ pub(super) fn read(known: &Known<'_>, id: &Text, job: &Node, release: &mut Optio
                     "one run for each tag goes at a time",
                 );
             }
-            "if" if step_runs(&scope, value) == Some(true) => guard(key, value, &id.text, remarks),
+            "if" if step_runs(&scope, value) == Some(true) => guard(key.at, value, &format!("`{}`", id.text), remarks),
             other => {
                 let help = AFTER;
                 remarks.refuse(key.at, format!("`{other}` of `{}` has no place in release-notes.yml", id.text), help);
@@ -84,14 +84,13 @@ pub(super) fn read(known: &Known<'_>, id: &Text, job: &Node, release: &mut Optio
         }
     }
     for step in job.get("steps").map(Node::items).unwrap_or_default() {
-        if let Some((key, value)) = step.entry("if")
-            && step_runs(&scope, value) != Some(true)
-        {
-            remarks.refuse(
-                key.at,
-                "whether this step runs is known only when the workflow runs",
-                "take the condition away",
-            );
+        if let Some((key, value)) = step.entry("if") {
+            if step_runs(&scope, value) == Some(true) {
+                guard(key.at, value, "this step", remarks);
+            } else {
+                let help = "take the condition away";
+                remarks.refuse(key.at, "whether this step runs is known only when the workflow runs", help);
+            }
         }
         step_keys(step, &scope, remarks);
         let mut own = scope.clone();
@@ -144,28 +143,32 @@ fn script(
     }
     match shell::commands(run, known.scope) {
         Ok(commands) => {
-            for shell in commands {
-                let words = shell.words.iter().map(String::as_str).collect::<Vec<_>>();
+            for command in commands {
+                let words = command.words.iter().map(String::as_str).collect::<Vec<_>>();
                 match words.as_slice() {
                     ["set" | "true" | ":", ..] => {}
-                    ["echo", value] if shell.tells_runner() => output(scope, &id, value, shell.appends.as_deref()),
-                    ["echo", ..] if shell.appends.is_none() => {}
+                    ["echo", value] if command.tells_runner() => {
+                        if !output(scope, &id, value, command.appends.as_deref()) {
+                            remarks.refuse(command.at, format!("`{value}` is no `NAME=value`"), shell::PLAINLY);
+                        }
+                    }
+                    ["echo", ..] if command.appends.is_none() => {}
                     ["gh", "release", "create", rest @ ..] => {
                         let mut own = known.scope.clone();
-                        own.env.extend(shell.exported.clone());
+                        own.env.extend(command.exported.clone());
                         let known = Known { repository: known.repository, scope: &own };
-                        command(&known, shell.at, rest, release, remarks);
+                        self::command(&known, command.at, rest, release, remarks);
                     }
                     other => {
                         let name = other.iter().take(3).copied().collect::<Vec<_>>().join(" ");
                         let help = AFTER;
-                        remarks.refuse(shell.at, format!("`{name}` has no place in release-notes.yml"), help);
+                        remarks.refuse(command.at, format!("`{name}` has no place in release-notes.yml"), help);
                     }
                 }
             }
         }
         Err((at, message)) => {
-            remarks.refuse(at, message, "write it plainly, or move it to a workflow of its own first");
+            remarks.refuse(at, message, shell::PLAINLY);
             scope.refuse_outputs(&id);
         }
     }
@@ -180,10 +183,16 @@ pub(super) fn action(known: &Known<'_>, name: &str, step: &Node, release: &mut O
         let filled = scope.fill(&text);
         match key.text.as_str() {
             "tag_name" | "tag" => made.tag(value.at, &filled),
-            "name" | "release_name" => made.title(value.at, &filled),
+            // It takes this away wherever it stands (actions/create-release, src/create-release.js).
+            "release_name" => made.title(value.at, &filled.replacen("refs/tags/", "", 1)),
+            "name" => made.title(value.at, &filled),
             "body" => made.body(value.at, &filled),
             "body_path" | "bodyFile" => made.file(value.at, &filled),
-            "generate_release_notes" | "generateReleaseNotes" => made.release.changelog |= filled == "true",
+            "generate_release_notes" | "generateReleaseNotes" => match filled.as_str() {
+                "true" => made.release.changelog = true,
+                "false" | "" => {}
+                _ => made.unknown(value.at, "choice", &filled),
+            },
             "draft" => made.flag("draft", value.at, &filled, "false"),
             "prerelease" => made.prerelease(value.at, &filled),
             "make_latest" | "makeLatest" => made.latest(value.at, &filled),
@@ -288,14 +297,15 @@ impl Made<'_> {
     }
 
     fn unknown(&mut self, at: Position, what: &str, text: &str) {
-        let shown = expression::template(text).unwrap_or_else(|_| text.to_owned());
-        let message = format!("the {what} `{}` is known only when the workflow runs", shown.trim());
+        let message = format!("the {what} `{}` is known only when the workflow runs", text.trim());
         self.remarks.refuse(at, message, "write it as a text, or take it away");
     }
 
     fn tag(&mut self, at: Position, filled: &str) {
-        if !matches!(expression::template(filled).as_deref(), Ok("{tag}" | "refs/tags/{tag}" | "v{version}")) {
-            self.unknown(at, "tag of the release", filled);
+        match expression::template(filled).as_deref() {
+            Ok("{tag}" | "refs/tags/{tag}") => {}
+            Ok("v{version}") if self.known.scope.begins_with_v() => {}
+            _ => self.unknown(at, "tag of the release", filled),
         }
     }
 
@@ -307,6 +317,11 @@ impl Made<'_> {
     }
 
     fn title(&mut self, at: Position, filled: &str) {
+        if filled.contains(['{', '}']) && !filled.contains("${{") {
+            let message = format!("the title `{filled}` holds a brace, which begins a placeholder in a release file");
+            self.remarks.refuse(at, message, "write it without");
+            return;
+        }
         match expression::template(filled) {
             Ok(title) if title == "{tag}" || title.is_empty() => {}
             Ok(title) => self.set("name", &title),
@@ -336,7 +351,9 @@ impl Made<'_> {
     }
 
     fn file(&mut self, at: Position, filled: &str) {
-        let path = normal(filled.trim()).filter(|_| expression::is_plain(filled)).unwrap_or_default();
+        let path = filled.trim();
+        let path = path.strip_prefix("${{ github.workspace }}/").unwrap_or(path);
+        let path = normal(path).filter(|path| expression::is_plain(path)).unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
         if !path.is_empty() && self.known.scope.changelogs.iter().any(|(_, text)| names_file(text, &path)) {
             self.release.changelog = true;
@@ -351,8 +368,11 @@ impl Made<'_> {
                 format!("of `{filled}` the section of the version is taken, not the whole file"),
                 help,
             );
-        } else {
+        } else if path.is_empty() {
             self.unknown(at, "file with the text", filled);
+        } else {
+            let help = "write it as the text of the release, or keep a changelog: `changelog` reads the section of the version";
+            self.remarks.refuse(at, format!("`{path}` is no changelog, and no other file is read"), help);
         }
     }
 
@@ -368,19 +388,29 @@ impl Made<'_> {
         if filled.contains("${{") && (filled.contains("contains(") || filled.contains("startsWith(")) {
             self.remarks.note(at, "`prerelease` is decided by the version", "`v1.2.3-rc.1` is one, `v1.2.3` is not");
         } else {
-            // `false` is also what these actions say of a release candidate; by semver it is one.
+            if filled == "false" {
+                self.remarks.note(
+                    at,
+                    "`prerelease` is decided by the version",
+                    "`v1.2.3-rc.1` is one, `v1.2.3` is not",
+                );
+            }
             self.flag("prerelease", at, filled, "false");
         }
     }
 
     fn latest(&mut self, at: Position, filled: &str) {
         if !["legacy", "auto"].contains(&filled) {
+            if filled == "true" {
+                let help = "the highest full release by version is the latest, and no pre-release is";
+                self.remarks.note(at, "which release is the latest is decided by the version", help);
+            }
             self.flag("make-latest", at, filled, "true");
         }
     }
 
     fn token(&mut self, at: Position, filled: &str) {
-        if ["${{ secrets.GITHUB_TOKEN }}", "${{ github.token }}"].contains(&filled.trim()) {
+        if OWN_TOKEN.contains(&filled.trim()) {
             return;
         }
         match expression::only(filled).filter(|_| expression::secret(filled).is_ok()) {

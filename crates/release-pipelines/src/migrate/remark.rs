@@ -1,6 +1,7 @@
 //! What is said about the old workflow: what stops the migration, and what changes with it.
 
 use super::expression::REFUSED;
+use super::image::shown;
 use crate::yaml::Position;
 
 /// Something to be said about a place in the old workflow.
@@ -23,16 +24,16 @@ pub(super) struct Remarks(Vec<Remark>);
 impl Remarks {
     /// It cannot be expressed: nothing is written.
     pub(super) fn refuse(&mut self, at: Position, message: impl Into<String>, help: impl Into<String>) {
-        let remark = Remark { at, refused: true, message: message.into(), help: help.into() };
+        let message = message.into();
         // It follows from another.
-        if !remark.message.contains(REFUSED) {
-            self.0.push(remark);
+        if !message.contains(REFUSED) {
+            self.0.push(Remark { at, refused: true, message: shown(&message), help: help.into() });
         }
     }
 
     /// It changes, or has no place any more, and nobody needs to do anything.
     pub(super) fn note(&mut self, at: Position, message: impl Into<String>, help: impl Into<String>) {
-        self.0.push(Remark { at, refused: false, message: message.into(), help: help.into() });
+        self.0.push(Remark { at, refused: false, message: shown(&message.into()), help: help.into() });
     }
 
     pub(super) fn is_refused(&self) -> bool {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::expression::{OWNER, REPOSITORY, REVISION, Scope, TAG, VERSION};
+use crate::pipeline::expression_end;
 use crate::yaml::{Node, Position};
 
 /// One command of a script.
@@ -66,15 +67,22 @@ impl<'a> Flags<'a> {
     }
 }
 
+/// What to do about a script that cannot be read.
+pub(super) const PLAINLY: &str = "write it plainly, or move it to a workflow of its own first";
+
+/// A `$` that the shell leaves alone, and one in double quotes, whose value stays one word.
+const DOLLAR: char = '\u{e012}';
+const QUOTED: char = '\u{e013}';
+
 /// The commands of a script.
 pub(super) fn commands(script: &Node, scope: &Scope) -> Result<Vec<Command>, (Position, String)> {
     let text = scope.fill(&script.text().unwrap_or_default());
     let mut expressions = Vec::new();
     let text = hide(&text, &mut expressions);
-    let mut shell = Shell::new(scope);
+    let (mut shell, places) = (Shell::new(scope), scope.places(script));
     let (mut commands, mut lines) = (Vec::new(), text.lines().enumerate());
     while let Some((index, line)) = lines.next() {
-        let at = script.line(index);
+        let at = places.get(index).copied().unwrap_or(script.at);
         let mut joined = line.to_owned();
         while joined.ends_with('\\') {
             joined.pop();
@@ -101,7 +109,8 @@ pub(super) fn commands(script: &Node, scope: &Scope) -> Result<Vec<Command>, (Po
 fn hide(text: &str, expressions: &mut Vec<String>) -> String {
     let (mut hidden, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("${{") {
-        let Some((expression, after)) = after.split_once("}}") else { break };
+        let Some(length) = expression_end(after) else { break };
+        let (expression, after) = (&after[..length], &after[length + 2..]);
         hidden.push_str(before);
         hidden.extend(["\u{e010}", &expressions.len().to_string(), "\u{e011}"]);
         expressions.push(format!("${{{{{expression}}}}}"));
@@ -183,6 +192,48 @@ fn split(line: &str) -> Result<Vec<Part>, String> {
 const RESERVED: [&str; 14] =
     ["if", "then", "else", "elif", "fi", "for", "while", "until", "case", "do", "done", "function", "{", "[["];
 
+/// `NAME=value`, as the shell assigns it.
+fn assignment(word: &str) -> Option<(&str, &str)> {
+    let (name, value) = word.split_once('=')?;
+    let is_name = !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some((name, value))
+}
+
+/// Marks each `$` by what the quotes around it make of it (POSIX, 2.2).
+fn dollars(text: &str) -> Result<String, String> {
+    let (mut out, mut quote) = (String::new(), None);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (Some('\''), '$') => {
+                out.push(DOLLAR);
+                continue;
+            }
+            (Some('"') | None, '\\') => {
+                match chars.next() {
+                    Some('$') => out.push(DOLLAR),
+                    next => out.extend(std::iter::once(c).chain(next)),
+                }
+                continue;
+            }
+            (None, '$') if matches!(chars.peek(), Some('\'' | '"')) => {
+                return Err("`$'` is more shell than can be read here".into());
+            }
+            (Some('"'), '$') => {
+                out.push(QUOTED);
+                continue;
+            }
+            _ => {}
+        }
+        out.push(c);
+    }
+    Ok(out)
+}
+
 struct Shell<'a> {
     scope: &'a Scope,
     variables: BTreeMap<String, String>,
@@ -219,8 +270,15 @@ impl<'a> Shell<'a> {
     /// A command with its words; `None` for one that only sets a variable.
     fn read(&mut self, at: Position, part: &Part) -> Result<Option<Command>, String> {
         let words = |text: &str| -> Result<Vec<String>, String> {
-            let words = shlex::split(text).ok_or_else(|| format!("`{}` has a quote without its end", text.trim()))?;
-            words.iter().map(|word| self.expand(word)).collect()
+            let words = shlex::split(&dollars(text)?);
+            let words = words.ok_or_else(|| format!("`{}` has a quote without its end", text.trim()))?;
+            // What is assigned is not split into words (POSIX, 2.9.1); what follows a command's name is.
+            let mut assigns = true;
+            let expanded = words.iter().map(|word| {
+                assigns &= word == "export" || assignment(word).is_some();
+                self.expand(word, assigns)
+            });
+            expanded.collect()
         };
         let mut list = words(&part.text)?;
         if let Some(word) = list.first().filter(|word| RESERVED.contains(&word.as_str())) {
@@ -240,9 +298,8 @@ impl<'a> Shell<'a> {
             list.remove(0);
         }
         let assigned = list.iter().map_while(|word| {
-            let (name, value) = word.split_once('=')?;
-            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            is_name.then(|| (name.to_owned(), value.to_owned()))
+            let (name, value) = assignment(word)?;
+            Some((name.to_owned(), value.replace(DOLLAR, "$")))
         });
         let assigned = assigned.collect::<Vec<_>>();
         if exports {
@@ -263,14 +320,32 @@ impl<'a> Shell<'a> {
         if exports && list.iter().all(is_known) {
             return Ok(None);
         }
-        Ok(Some(Command { at, words: list, appends, input, exported: self.exported.clone() }))
+        if exports {
+            return Err(format!("`{}` is more shell than can be read here", part.text.trim()));
+        }
+        // What stands before a command is for it alone.
+        list.drain(..assigned.len());
+        let mut exported = self.exported.clone();
+        exported.extend(assigned);
+        for word in &mut list {
+            *word = word.replace(DOLLAR, "$");
+        }
+        let input = input.map(|input| input.replace(DOLLAR, "$"));
+        if let (Some(value), ["tee", "-a" | "--append", file]) =
+            (&input, list.iter().map(String::as_str).collect::<Vec<_>>().as_slice())
+        {
+            let (words, appends) = (vec!["echo".to_owned(), value.clone()], Some((*file).to_owned()));
+            return Ok(Some(Command { at, words, appends, input: None, exported }));
+        }
+        Ok(Some(Command { at, words: list, appends, input, exported }))
     }
 
     /// A word with its variables filled in.
-    fn expand(&self, word: &str) -> Result<String, String> {
+    fn expand(&self, word: &str, assigns: bool) -> Result<String, String> {
         let (mut out, mut rest) = (String::new(), word);
-        while let Some((before, after)) = rest.split_once('$') {
+        while let Some((before, after)) = rest.split_once(['$', QUOTED]) {
             out.push_str(before);
+            let (start, split) = (out.len(), rest[before.len()..].starts_with('$') && !assigns);
             if let Some(inner) = after.strip_prefix('{') {
                 let (inner, after) = inner.split_once('}').ok_or_else(|| format!("`${{{inner}` has no end"))?;
                 out.push_str(&self.parameter(inner)?);
@@ -282,6 +357,10 @@ impl<'a> Shell<'a> {
                 }
                 out.push_str(&self.variable(&after[..length])?);
                 rest = &after[length..];
+            }
+            let value = hide(&out[start..], &mut Vec::new());
+            if split && value.contains(|c: char| c.is_whitespace() || "*?[".contains(c)) {
+                return Err(format!("`{}` without quotes is more than one word", word.replace(QUOTED, "$")));
             }
         }
         Ok(out + rest)
@@ -304,9 +383,12 @@ impl<'a> Shell<'a> {
             // Names of images are lower-cased by release-actions.
             ",," => Some(value.clone())
                 .filter(|value| value.contains([REPOSITORY, OWNER]) || *value == value.to_lowercase()),
-            "#v" | "/v/" | "/#v/" if value == tag => Some(version),
+            "#v" | "/#v" | "/#v/" if value == tag => Some(version),
+            "/v/" if value == tag && self.scope.begins_with_v() => Some(version),
             "#refs/tags/" | "##*/" | "/refs/tags//" | "#refs/*/" if value == reference => Some(tag),
-            "#refs/tags/v" | "##*/v" | "/refs/tags/v/" if value == reference => Some(version),
+            "#refs/tags/v" | "##*/v" | "/refs/tags/v/" if value == reference && self.scope.begins_with_v() => {
+                Some(version)
+            }
             _ => None,
         };
         cut.ok_or_else(|| format!("`${{{inner}}}` is more shell than can be read here"))
@@ -350,6 +432,8 @@ mod tests {
             assert_eq!(read(script).unwrap(), [expected], "{script}");
         }
         assert_eq!(read("a && b; c # d").unwrap(), ["a", "b", "c"]);
+        assert_eq!(read("V='a b'\na \"$V\" '$V' \\$V; W=$V b").unwrap(), ["a a b $V $V", "b"]);
+        assert_eq!(read("echo v=1 | tee -a $GITHUB_OUTPUT").unwrap(), ["echo v=1 >> $GITHUB_OUTPUT"]);
     }
 
     #[test]
@@ -361,6 +445,10 @@ mod tests {
             ("echo ${GITHUB_REF_NAME%-*}", 2),
             ("a || b", 2),
             ("a > b", 2),
+            ("V='a b'\na $V", 3),
+            ("V=*; a $V", 2),
+            ("a $'b'", 2),
+            ("export A=1 B", 2),
             ("cat x | docker login", 2),
             ("echo 'a", 2),
             ("V=1\nif [[ a == b ]]; then\n  V=2\nfi", 3),

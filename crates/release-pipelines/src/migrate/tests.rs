@@ -88,7 +88,7 @@ fn notes(rows: &[(&str, &str, &str)]) {
 
 #[test]
 fn what_is_pushed_is_what_becomes_a_tag() {
-    let script = "      - run: |
+    let script = "      - if: github.ref_type == 'tag'\n        run: |
           docker build -t api -t ghcr.io/acme/api:edge .
           docker tag api ghcr.io/acme/api:$GITHUB_REF_NAME
           docker push ghcr.io/acme/api:$GITHUB_REF_NAME
@@ -112,8 +112,8 @@ fn labels_that_are_set_anyway_are_not_written() {
     notes(&[(BUILD, &own, "16:13: `org.opencontainers.image.source` is left out of `labels`")]);
     let files = written(BUILD, &own);
     assert!(files.contains("labels: |\nteam=a\norg.opencontainers.image.licenses=MIT\n"), "{files}");
-    let script = "      - run: docker build --label org.opencontainers.image.title=x --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n";
-    notes(&[(BUILD, script, "10:14: `org.opencontainers.image.title` is left out of `labels`")]);
+    let script = "      - if: github.ref_type == 'tag'\n        run: docker build --label org.opencontainers.image.title=x --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n";
+    notes(&[(BUILD, script, "11:14: `org.opencontainers.image.title` is left out of `labels`")]);
     let meta = "      - {id: meta, uses: docker/metadata-action@v6, with: {images: ghcr.io/acme/api}}\n".to_owned()
         + &labels("            ${{ steps.meta.outputs.labels }}\n");
     notes(&[(BUILD, &meta, "16:13: the `labels` of docker/metadata-action, with description, licenses and url, go")]);
@@ -165,11 +165,11 @@ fn a_condition_is_tried_with_the_tags_that_start_the_workflow() {
     ] {
         refuses(&[("  api:\n", &when(condition), "7:5: whether `api` runs is known only when the workflow runs")]);
     }
-    let release = "tags: [release-*, app/v*]\n    branches: [main]\njobs:\n  api:\n    if: github.ref_name != 'x' && ";
+    let release = "tags: [release-*, app-v*]\n    branches: [main]\njobs:\n  api:\n    if: github.ref_name != 'x' && ";
     let old = "tags: [\"v*\"]\n    branches: [main]\njobs:\n  api:\n";
     let refused = migrated(old, &format!("{release}startsWith(github.ref, 'refs/tags/release-')\n")).refused;
     assert_eq!(refused, ["7:5: whether `api` runs is known only when the workflow runs"]);
-    let both = "(startsWith(github.ref, 'refs/tags/release-') || startsWith(github.ref_name, 'app/v'))";
+    let both = "(startsWith(github.ref, 'refs/tags/release-') || startsWith(github.ref_name, 'app-v'))";
     assert_eq!(migrated(old, &format!("{release}{both}\n")).refused, [""; 0]);
 }
 
@@ -270,10 +270,10 @@ fn a_build_argument_without_a_value_gets_that_of_the_environment() {
     let files = written(BUILD, &step);
     assert!(files.contains("build-args: |\nA=1\nREF={tag}\nimage:"), "{files}");
     assert!(files.contains("build-args: |\nA=1\nREF={tag}\npush: false\n"), "{files}");
-    let script = "      - run: docker build --build-arg TOKEN --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n";
+    let script = "      - if: github.ref_type == 'tag'\n        run: docker build --build-arg TOKEN --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n";
     refuses(&[
         (BUILD, &arguments("NAME"), "16:13: `NAME` in `build-args` takes its value from the environment"),
-        (BUILD, script, "10:14: `TOKEN` in `build-args` takes its value from the environment"),
+        (BUILD, script, "11:14: `TOKEN` in `build-args` takes its value from the environment"),
     ]);
 }
 
@@ -282,7 +282,8 @@ fn a_call_of_bake_is_read_as_far_as_it_is_plain() {
     let push = "${{ github.ref_type == 'tag' }}";
     let call =
         |inputs: &str| format!("      - uses: docker/bake-action@v7\n        with: {{push: \"{push}\", {inputs}}}\n");
-    let run = |command: &str| format!("      - run: docker buildx bake {command}\n");
+    let run =
+        |command: &str| format!("      - if: github.ref_type == 'tag'\n        run: docker buildx bake {command}\n");
     let tags = "'*.tags=ghcr.io/acme/api:${{ github.ref_name }}'";
     let files = written(BUILD, &call(&format!("set: {tags}, no-cache: true, provenance: false")));
     assert!(files.contains("image: ghcr.io/acme/api:{tag}\nprovenance: false\n"), "{files}");
@@ -303,7 +304,7 @@ fn a_call_of_bake_is_read_as_far_as_it_is_plain() {
             &call("files: '${{ steps.x.outputs.bake-file }}'"),
             &place("`${{ steps.x.outputs.bake-file }}` is of no step that is read here"),
         ),
-        (BUILD, &run("--print"), "10:14: `--print` of `docker buildx bake` has no place"),
+        (BUILD, &run("--print"), "11:14: `--print` of `docker buildx bake` has no place"),
     ]);
     let branch = migrated(BUILD, &call("targets: default").replace("github.ref_type == 'tag'", "true")).refused;
     assert!(branch.contains(&"11:22: `api` pushes for `push` of a branch too".to_owned()), "{branch:?}");
@@ -313,7 +314,9 @@ fn a_call_of_bake_is_read_as_far_as_it_is_plain() {
 fn a_script_gives_docker_what_it_exports() {
     let script = |lines: &str| {
         let build = "docker build --build-arg V --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .";
-        format!("      - env: {{V: old}}\n        run: |\n          {lines}\n          {build}\n")
+        format!(
+            "      - env: {{V: old}}\n        if: github.ref_type == 'tag'\n        run: |\n          {lines}\n          {build}\n"
+        )
     };
     for (lines, expected) in [
         ("export V=${GITHUB_REF_NAME#v}", "V={version}"),
@@ -336,7 +339,7 @@ fn what_a_script_exports_counts_for_gh_and_is_refused_where_docker_reads_it() {
     assert!(written(RELEASE, &script("GH_TOKEN=${{ secrets.PAT }}")).contains("token: ${{ secrets.PAT }}\n"));
     let build = |line: &str, flags: &str| {
         format!(
-            "      - run: |\n          {line}\n          docker build {flags} -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n"
+            "      - if: github.ref_type == 'tag'\n        run: |\n          {line}\n          docker build {flags} -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n"
         )
     };
     refuses(&[
@@ -344,11 +347,11 @@ fn what_a_script_exports_counts_for_gh_and_is_refused_where_docker_reads_it() {
         (
             BUILD,
             &build("export SOURCE_DATE_EPOCH=0", "--push"),
-            "12:11: `export SOURCE_DATE_EPOCH` changes how docker builds, and a called workflow gets no environment",
+            "13:11: `export SOURCE_DATE_EPOCH` changes how docker builds, and a called workflow gets no environment",
         ),
     ]);
     let refused = migrated(BUILD, &build("true", "--push=false")).refused;
-    assert!(refused.contains(&"12:11: `--push` of `docker build` has a value".to_owned()), "{refused:?}");
+    assert!(refused.contains(&"13:11: `--push` of `docker build` has a value".to_owned()), "{refused:?}");
 }
 
 #[test]
@@ -367,11 +370,7 @@ fn the_file_of_a_release_is_one_of_the_repository() {
     let file = "the file with the text `CHANGELOG.md` is not in the repository";
     refuses(&[
         (RELEASE, &step("", "./CHANGELOG.md"), &format!("20:22: {file}")),
-        (
-            RELEASE,
-            &step("", "Dockerfile"),
-            "20:22: the file with the text `Dockerfile` is known only when the workflow runs",
-        ),
+        (RELEASE, &step("", "Dockerfile"), "20:22: `Dockerfile` is no changelog, and no other file is read"),
         (
             RELEASE,
             &step("", "${{ vars.X }}"),
@@ -561,4 +560,136 @@ fn what_docker_reads_of_the_environment_is_refused() {
     for name in ["DOCKER_BUILDKIT", "BUILDKIT_PROGRESS", "DOCKER_USERNAME"] {
         assert_eq!(migrated(BUILD, &format!("{BUILD}        env: {{ {name}: \"1\" }}\n")).refused, [""; 0], "{name}");
     }
+}
+
+#[test]
+fn a_value_is_written_as_a_release_file_can_hold_it() {
+    let job = |lines: &str| format!("  api:\n    {lines}\n");
+    let of_job = |lines: &str| written("  api:\n    runs-on: ubuntu-24.04\n", &job(lines));
+    let files = of_job("runs-on: \"${{ contains(github.ref_name, '-') && 'big' || 'small' }}\"");
+    assert!(files.contains("contains((inputs.tag || github.ref_name), '-') && 'big' || 'small' }}\n"), "{files}");
+    assert!(files.contains("runs-on: ${{ contains(github.ref_name, '-') && 'big' || 'small' }}\n"), "{files}");
+    let one = "4:5: a release file names its runner by one label".replace("4:5", "7:14");
+    let old = "  api:\n    runs-on: ubuntu-24.04\n";
+    let minutes = |number: &str| job(&format!("runs-on: ubuntu-24.04\n    timeout-minutes: {number}"));
+    let input = |line: &str| format!("{BUILD}          {line}\n");
+    let title = |title: &str| format!("{RELEASE}          name: '{title}'\n");
+    refuses(&[
+        (old, &job("runs-on: \"${{ fromJSON('[1]') }}\""), &one),
+        (
+            old,
+            &job("runs-on: big-${{ github.sha }}"),
+            "7:14: `runs-on` holds `github.sha`, which is the branch's where an old tag is built by hand",
+        ),
+        (old, &minutes("4294967290"), "8:22: `4294967290` is no number of minutes"),
+        (old, &minutes("0"), "8:22: `0` is no number of minutes"),
+        (
+            BUILD,
+            &input("provenance: mode=max,builder-id=x"),
+            "14:23: `provenance: mode=max,builder-id=x` has no place in a release file",
+        ),
+        (BUILD, &input("sbom: generator=x"), "14:17: `sbom: generator=x` has no place in a release file"),
+        (BUILD, &input("build-args: '\"A=b,c\"'"), "14:23: a line of `build-args` stands in quotes"),
+        (
+            RELEASE,
+            &title("{name} ${{ github.ref_name }}"),
+            "21:17: the title `{name} {tag}` holds a brace, which begins a placeholder in a release file",
+        ),
+    ]);
+    let two = RELEASE.replace("true", "${{ vars.X == 'y' }}");
+    assert_eq!(
+        migrated(RELEASE, &two).refused,
+        ["20:35: the choice `${{ vars.X == 'y' }}` is known only when the workflow runs"]
+    );
+    let create = "      - {uses: actions/create-release@v1, with: {tag_name: '${{ github.ref }}', release_name: 'Shop ${{ github.ref }}'}}\n";
+    assert!(written(RELEASE, create).contains("name: Shop {tag}\n"));
+}
+
+#[test]
+fn the_version_of_metadata_is_that_of_its_first_line_by_priority() {
+    let meta = |tags: &str| {
+        format!(
+            "      - id: meta
+        uses: docker/metadata-action@v6
+        with: {{images: \"ghcr.io/acme/api,acme/api\", tags: \"{tags}\"}}
+      - uses: docker/build-push-action@v7
+        with:
+          push: ${{{{ github.ref_type == 'tag' }}}}
+          tags: ${{{{ steps.meta.outputs.tags }}}}
+          build-args: V=${{{{ steps.meta.outputs.version }}}}
+"
+        )
+    };
+    let files = written(BUILD, &meta("type=raw,value=x\\ntype=semver,pattern={{version}}"));
+    assert!(files.contains("build-args: V={version}\n"), "{files}");
+    // Each registry gets `latest` where the tag is no pre-release.
+    let latest = |name: &str| format!("${{{{ !contains(inputs.tag || github.ref_name, '-') && '{name}' || '' }}}}\n");
+    assert!(files.contains(&latest("latest")) && files.contains(&latest("docker.io/acme/api:latest")), "{files}");
+    let moving = "type=sha,format=long\\ntype=raw,value=latest,enable=${{ !contains(github.ref, '-') }}";
+    refuses(&[(BUILD, &meta(moving), "17:23: `build-args` holds `steps.meta.outputs.version`")]);
+}
+
+#[test]
+fn what_starts_the_old_workflow_otherwise_is_said() {
+    let script = "      - run: docker build --push -t ghcr.io/acme/api:$GITHUB_REF_NAME .\n";
+    let tags = "    tags: [\"v*\"]\n";
+    refuses(&[
+        (BUILD, script, "10:14: `api` pushes for `push` of a branch too"),
+        (tags, "    tags: ['v*', 'api/*']\n", "3:11: `api/*` takes tags that hold a `/`"),
+    ]);
+    let fork = BUILD.replace("github.ref_type", "github.repository == 'a/b' && github.ref_type");
+    let of_step = BUILD.replace("      - uses", "      - if: github.repository == 'a/b'\n        uses");
+    let flags = |flags: &str| format!("{RELEASE}          {flags}\n");
+    notes(&[
+        (
+            tags,
+            "    tags: [nightly-*]\n",
+            "3:11: a release whose tag is no version such as `v1.2.3` is never the latest",
+        ),
+        (
+            "on:\n",
+            "on:\n  workflow_dispatch: {inputs: {dry: {}}}\n",
+            "2:3: a start by hand is for a tag, given as `tag`",
+        ),
+        (BUILD, &fork, "12:17: the guard of `push` against forks is left out"),
+        (BUILD, &of_step, "10:9: the guard of this step against forks is left out"),
+        (RELEASE, &flags("prerelease: false"), "21:23: `prerelease` is decided by the version"),
+        (RELEASE, &flags("make_latest: true"), "21:24: which release is the latest is decided by the version"),
+    ]);
+}
+
+#[test]
+fn a_place_is_that_of_the_line_also_after_a_value_of_several() {
+    let step = format!(
+        "{BUILD}          build-args: |\n            ${{{{ env.MANY }}}}\n            NAME\n        env: {{MANY: \"A=1\\nB=2\"}}\n"
+    );
+    refuses(&[(BUILD, &step, "16:13: `NAME` in `build-args` takes its value from the environment")]);
+}
+
+#[test]
+fn a_dockerfile_that_nobody_builds_is_told_of_and_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for service in ["api", "web", "old"] {
+        fs::create_dir_all(folder.path().join(service)).unwrap();
+        fs::write(folder.path().join(service).join("Dockerfile"), "FROM scratch\n").unwrap();
+    }
+    let rows = "  api:\n    strategy: {matrix: {service: [api, web]}}\n";
+    let workflow = WORKFLOW.replace("  api:\n", rows).replace("acme/api", "acme/${{ matrix.service }}");
+    let workflow = workflow.replace("          push:", "          context: ${{ matrix.service }}\n          push:");
+    fs::create_dir_all(folder.path().join(crate::repository::WORKFLOWS)).unwrap();
+    let path = ".github/workflows/release.yml";
+    let migrated = |workflow: &str| {
+        fs::write(folder.path().join(path), workflow).unwrap();
+        migrate(&Repository::open(folder.path()).unwrap(), path, &Source::default()).unwrap()
+    };
+    let migration = migrated(&workflow);
+    assert!(migration.changed.is_some(), "{:#?}", migration.remarks);
+    let said = "`check` will say of `old/Dockerfile`: no workflow builds this Dockerfile";
+    assert!(migration.remarks.iter().any(|remark| remark.message == said), "{:#?}", migration.remarks);
+    // release-notes.yml is taken.
+    fs::rename(folder.path().join("old"), folder.path().join("notes")).unwrap();
+    let migration = migrated(&workflow.replace("[api, web]", "[api, notes]"));
+    let refused = migration.remarks.iter().find(|remark| remark.refused).unwrap();
+    assert!(migration.changed.is_none() && refused.message.starts_with("`notes` would be built by"), "{refused:?}");
+    assert_eq!(refused.at.line, 7);
 }

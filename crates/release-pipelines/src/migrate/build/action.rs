@@ -1,6 +1,6 @@
 //! The steps that use an action: signing in, naming the image, building it.
 
-use super::{Build, Known, Reader, cache, checkout, with};
+use super::{Build, Known, Reader, cache, checkout, guard, with};
 use crate::migrate::release::{self, Release};
 use crate::migrate::{image, step_runs};
 use crate::pipeline::Input;
@@ -97,24 +97,28 @@ impl Reader<'_, '_> {
         }
         let (at, list) = step.at_path(&["with", "tags"]).map_or((step.at, None), |tags| (tags.at, Some(tags)));
         match image::metadata(&self.scope, &images, &tags, &flavor) {
-            Ok(references) => {
+            Ok(made) => {
                 let mut set =
                     |name: &str, value: String| self.scope.outputs.insert(format!("steps.{id}.outputs.{name}"), value);
-                set("tags", references.join("\n"));
+                set("tags", made.references.join("\n"));
                 set("labels", String::new());
                 set("annotations", String::new());
-                let main =
-                    references.iter().find_map(|reference| reference.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
-                set("version", main.unwrap_or_default());
+                if let Some(version) = made.version {
+                    set("version", version);
+                }
             }
             Err(what) => {
                 let line = list.and_then(|list| {
                     let text = list.text()?;
                     let index = text.lines().position(|line| what.contains(line.trim()) && !line.trim().is_empty())?;
-                    Some(list.line(index))
+                    list.lines().get(index).copied()
                 });
                 self.scope.refuse_outputs(&id);
-                let help = "a release file writes the tags of one version; what moves, such as `1.2`, is set after the release";
+                let help = if what.contains("type=sha") {
+                    "write `type=sha,format=long`: the short commit is known to no release file"
+                } else {
+                    "a release file writes the tags of one version; what moves, such as `1.2`, is set after the release"
+                };
                 self.remarks.refuse(
                     line.unwrap_or(at),
                     format!("{what} of docker/metadata-action cannot be written"),
@@ -126,21 +130,27 @@ impl Reader<'_, '_> {
 
     /// Whether an action pushes what it builds for a tag.
     pub(super) fn pushes(&mut self, value: &Node, filled: &str) -> bool {
+        guard(value.at, value, "`push`", self.remarks);
         step_runs(&self.scope, value).unwrap_or_else(|| {
             let message = format!("whether `{filled}` pushes is known only when the workflow runs");
             self.remarks.refuse(value.at, message, "write `true`");
-            false
+            true
         })
     }
 
     /// What an action attests, as the input `sbom` or `provenance` of the release.
     pub(super) fn attest(&mut self, key: &str, value: &Node, filled: &str) -> Option<Input> {
-        let (name, said) = match (key, filled.strip_prefix("mode=").unwrap_or(filled)) {
-            ("sbom", _) => ("sbom", filled),
-            (_, "true") => ("provenance", "max"),
-            (_, mode) => ("provenance", mode),
-        };
-        self.value(name, value, said).map(|said| Input::new(name, said))
+        match (key, filled.strip_prefix("mode=").unwrap_or(filled)) {
+            (_, "") => None,
+            ("sbom", "true" | "false") => Some(Input::new("sbom", filled)),
+            ("provenance", "true") => Some(Input::new("provenance", "max")),
+            ("provenance", mode @ ("min" | "max" | "false")) => Some(Input::new("provenance", mode)),
+            (name, _) => {
+                let help = "write `true` or `false`, for `provenance` also `mode=min` or `mode=max`";
+                self.remarks.refuse(value.at, format!("`{name}: {filled}` has no place in a release file"), help);
+                None
+            }
+        }
     }
 
     pub(super) fn build_action(&mut self, step: &Node) {
@@ -153,7 +163,7 @@ impl Reader<'_, '_> {
                 "context" => build.context = Some(Text { at, text: filled }),
                 "file" => build.dockerfile = Some(Text { at, text: filled }),
                 "tags" => {
-                    let lines = filled.lines().flat_map(|line| line.split(',')).map(str::trim);
+                    let lines = filled.lines().flat_map(image::parts).map(str::trim);
                     build.references = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
                     build.named_at = Some(at);
                 }

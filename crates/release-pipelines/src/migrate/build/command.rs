@@ -18,8 +18,7 @@ impl Reader<'_, '_> {
                 }
             }
             Err((at, message)) => {
-                let help = "write it plainly, or move it to a workflow of its own first";
-                self.remarks.refuse(at, message, help);
+                self.remarks.refuse(at, message, shell::PLAINLY);
                 self.scope.refuse_outputs(&id);
             }
         }
@@ -40,14 +39,26 @@ impl Reader<'_, '_> {
         }
         match words.as_slice() {
             ["set" | "true" | ":", ..] | ["docker", "buildx", "create" | "use" | "inspect" | "ls", ..] => {}
-            ["echo", value] if command.tells_runner() => output(&mut self.scope, id, value, command.appends.as_deref()),
+            ["echo", value] if command.tells_runner() => {
+                if command.appends.as_deref() == Some("$GITHUB_ENV")
+                    && read_by_docker(value.split('=').next().unwrap_or_default())
+                {
+                    let message = format!(
+                        "`{value}` in `$GITHUB_ENV` changes how docker builds, and a called workflow gets no environment"
+                    );
+                    self.remarks.refuse(command.at, message, "delete it");
+                }
+                if !output(&mut self.scope, id, value, command.appends.as_deref()) {
+                    self.remarks.refuse(command.at, format!("`{value}` is no `NAME=value`"), shell::PLAINLY);
+                }
+            }
             ["echo", ..] if command.appends.is_none() => {}
             ["docker", "login", rest @ ..] => self.login_command(command, rest),
             ["docker", "build", rest @ ..] | ["docker", "buildx" | "image", "build", rest @ ..] => {
                 self.build_command(command.at, rest);
             }
             ["docker", "buildx", "bake", rest @ ..] => self.bake_command(command.at, rest),
-            ["docker", "push", "--all-tags", repository] => {
+            ["docker", "push", "--all-tags" | "-a", repository] => {
                 let start = format!("{repository}:");
                 for build in &mut self.builds {
                     let all = build.references.iter().filter(|reference| reference.starts_with(&start));
@@ -55,7 +66,9 @@ impl Reader<'_, '_> {
                     build.pushed |= !build.pushes.is_empty();
                 }
             }
-            ["docker", "push", reference] | ["docker", "image", "push", reference] => self.push(command.at, reference),
+            ["docker", "push", reference]
+            | ["docker", "push", "--quiet" | "-q", reference]
+            | ["docker", "image", "push", reference] => self.push(command.at, reference),
             ["docker", "tag", from, to] | ["docker", "image", "tag", from, to] => {
                 match self.builds.iter_mut().find(|build| build.references.iter().any(|known| known == from)) {
                     Some(build) => build.references.push((*to).to_owned()),

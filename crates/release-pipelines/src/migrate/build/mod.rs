@@ -17,7 +17,7 @@ use super::release::Release;
 use super::remark::Remarks;
 use super::{action, step_runs};
 use crate::paths::{bases, paths, reads_ghcr};
-use crate::pipeline::{Input, Service};
+use crate::pipeline::{Input, NOTES, Service};
 use crate::repository::{Repository, normal};
 use crate::yaml::{Node, Position, Text};
 
@@ -37,6 +37,9 @@ pub(super) struct Known<'a> {
     /// `env:` of the workflow and the outputs of earlier jobs.
     pub(super) scope: &'a Scope,
 }
+
+/// The token of the run, as it may be written.
+pub(super) const OWN_TOKEN: [&str; 2] = ["${{ secrets.GITHUB_TOKEN }}", "${{ github.token }}"];
 
 /// The actions that build an image, or may.
 pub(super) const BUILDERS: [&str; 2] = ["docker/build-push-action", "docker/bake-action"];
@@ -192,7 +195,7 @@ impl Reader<'_, '_> {
                     );
                 }
                 "if" => match step_runs(&self.scope, value) {
-                    Some(true) => guard(key, value, id, self.remarks),
+                    Some(true) => guard(key.at, value, &format!("`{id}`"), self.remarks),
                     Some(false) => {
                         self.remarks.note(key.at, format!("`{id}` never runs for a tag"), "it is left out");
                         return false;
@@ -221,7 +224,7 @@ impl Reader<'_, '_> {
     fn step(&mut self, step: &Node, release: &mut Option<Release>) {
         if let Some((key, value)) = step.entry("if") {
             match step_runs(&self.scope, value) {
-                Some(true) => {}
+                Some(true) => guard(key.at, value, "this step", self.remarks),
                 Some(false) => {
                     self.remarks.note(key.at, "this step never runs for a tag", "it is left out");
                     return;
@@ -256,8 +259,7 @@ impl Reader<'_, '_> {
     fn login(&mut self, at: Position, host: &str, user: &str, password: &str) {
         let host = host.trim_start_matches("https://").trim_end_matches('/');
         let host = if host == "index.docker.io/v1" || host == "registry-1.docker.io" { "docker.io" } else { host };
-        let own = ["${{ secrets.GITHUB_TOKEN }}", "${{ github.token }}"];
-        if host == "ghcr.io" && own.contains(&password) {
+        if host == "ghcr.io" && OWN_TOKEN.contains(&password) {
             return; // release-actions signs in there by itself
         }
         let known = |text: &str| expression::secret(text).ok().filter(|text| !text.trim().is_empty());
@@ -286,8 +288,14 @@ impl Reader<'_, '_> {
             let help = "write lines of `id=value` with secrets and variables";
             match (line.split_once('=').filter(|(id, _)| word(id.trim())), expression::secret(line)) {
                 (Some(_), Ok(line)) => lines.push(line.trim().to_owned()),
-                (None, _) => self.remarks.refuse(node.line(index), "a line of `secrets` is more than `id=value`", help),
-                (_, Err(what)) => self.remarks.refuse(node.line(index), format!("`secrets` holds {what}"), help),
+                (None, _) => self.remarks.refuse(
+                    self.scope.place(node, index),
+                    "a line of `secrets` is more than `id=value`",
+                    help,
+                ),
+                (_, Err(what)) => {
+                    self.remarks.refuse(self.scope.place(node, index), format!("`secrets` holds {what}"), help);
+                }
             }
         }
         build.secrets = match lines.as_slice() {
@@ -315,7 +323,8 @@ impl Reader<'_, '_> {
                 None if name.is_empty() || name.contains('=') => lines.push(line.to_owned()),
                 None => {
                     let message = format!("`{name}` in `build-args` takes its value from the environment");
-                    self.remarks.refuse(node.line(index), message, "a called workflow has none: write `NAME=value`");
+                    let at = self.scope.place(node, index);
+                    self.remarks.refuse(at, message, "a called workflow has none: write `NAME=value`");
                 }
             }
         }
@@ -330,9 +339,10 @@ impl Reader<'_, '_> {
             let message = format!("the `{name}` of docker/metadata-action, with description, licenses and url, go");
             self.remarks.note(node.at, message, help);
         }
-        let mut kept = Vec::new();
+        let (places, mut kept) = (self.scope.places(node), Vec::new());
         for (index, line) in filled.lines().enumerate() {
-            let (key, at) = (line.split('=').next().unwrap_or_default().trim(), node.line(index));
+            let at = places.get(index).copied().unwrap_or(node.at);
+            let key = line.split('=').next().unwrap_or_default().trim();
             let own = OWN_LABELS.contains(&key);
             if own {
                 let message = format!("`{key}` is left out of `{name}`");
@@ -350,13 +360,19 @@ impl Reader<'_, '_> {
     fn value(&mut self, name: &str, node: &Node, filled: &str) -> Option<String> {
         let mut lines = Vec::new();
         for (index, line) in filled.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            if line.trim_start().starts_with('"') {
+                let help = "write the line without them; a comma needs none";
+                let at = self.scope.place(node, index);
+                self.remarks.refuse(at, format!("a line of `{name}` stands in quotes"), help);
+                return None;
+            }
             let takes_words = ["build-args", "labels", "annotations"].contains(&name);
             match if takes_words { expression::line(line) } else { expression::input(line) } {
                 Ok(line) => lines.push(line.trim_end().to_owned()),
                 Err(what) => {
                     let help =
                         "a called workflow cannot see it: pass what it is made of, and let the Dockerfile make it";
-                    self.remarks.refuse(node.line(index), format!("`{name}` holds {what}"), help);
+                    self.remarks.refuse(self.scope.place(node, index), format!("`{name}` holds {what}"), help);
                     return None;
                 }
             }
@@ -396,6 +412,10 @@ impl Reader<'_, '_> {
             self.remarks.refuse(at, error.to_string(), "give it a name that a service can have");
         }
         let mut service = Service { name, ..Service::default() };
+        if service.release_path() == NOTES {
+            let help = "give it another name: the workflow that makes the release has this one";
+            self.remarks.refuse(at, format!("`{}` would be built by `{NOTES}`", service.name), help);
+        }
         self.job_inputs(job, &mut service);
         self.files(at, &build, &mut service)?;
         let names = names.ok()?;
@@ -490,9 +510,18 @@ impl Reader<'_, '_> {
             match labels.as_slice() {
                 // The default is one of these.
                 [label] if label == "ubuntu-latest" || label == "ubuntu-24.04" => {}
-                [label] if expression::input(label).is_ok() => {
-                    service.runner.clone_from(label);
-                    service.release_inputs.push(Input::new("runs-on", label.clone()));
+                // A list that an expression makes is no label.
+                [label] if !label.is_empty() && !label.to_ascii_lowercase().contains("fromjson") => {
+                    match expression::input(label) {
+                        Ok(label) => {
+                            service.runner.clone_from(&label);
+                            service.release_inputs.push(Input::new("runs-on", label));
+                        }
+                        Err(what) => {
+                            let help = "write the label, or a variable of the repository";
+                            self.remarks.refuse(runner.at, format!("`runs-on` holds {what}"), help);
+                        }
+                    }
                 }
                 _ => {
                     let help = "give the runners one label of their own";
@@ -504,18 +533,22 @@ impl Reader<'_, '_> {
             let minutes = self.scope.fill(&limit.text().unwrap_or_default());
             match minutes.parse::<u32>() {
                 Ok(60) => {}
-                Ok(minutes) => {
+                Ok(minutes @ 1..=MAX_MINUTES) => {
                     service.minutes = Some(minutes);
                     service.release_inputs.push(Input::new("timeout", format!("{minutes}m")));
                     service.release_inputs.push(Input::new("timeout-minutes", (minutes + 10).to_string()));
                 }
-                Err(_) => {
-                    self.remarks.refuse(limit.at, format!("`{minutes}` is no number of minutes"), "write a number");
+                Ok(_) | Err(_) => {
+                    let help = format!("write a number from 1 to {MAX_MINUTES}");
+                    self.remarks.refuse(limit.at, format!("`{minutes}` is no number of minutes"), help);
                 }
             }
         }
     }
 }
+
+/// The longest that build-and-signal takes: five days.
+const MAX_MINUTES: u32 = 5 * 24 * 60;
 
 /// The inputs of a step.
 pub(super) fn with(step: &Node) -> &[(Text, Node)] {
@@ -560,10 +593,10 @@ pub(super) fn defaults(node: &Node, remarks: &mut Remarks) {
 }
 
 /// A condition that is always true may keep forks out.
-pub(super) fn guard(key: &Text, condition: &Node, id: &str, remarks: &mut Remarks) {
+pub(super) fn guard(at: Position, condition: &Node, what: &str, remarks: &mut Remarks) {
     if condition.text().is_some_and(|text| text.contains("github.repository")) {
         let help = "a fork that pushes tags builds into its own packages";
-        remarks.note(key.at, format!("the guard of `{id}` against forks is left out"), help);
+        remarks.note(at, format!("the guard of {what} against forks is left out"), help);
     }
 }
 
@@ -574,8 +607,10 @@ pub(super) fn checkout(step: &Node, scope: &Scope, remarks: &mut Remarks) {
         match key.text.as_str() {
             "fetch-depth" | "fetch-tags" | "persist-credentials" | "clean" | "show-progress" => {}
             "submodules" | "lfs" if filled == "false" => {}
-            "ref" if !expression::is_plain(&filled) && !filled.contains("${{") => {}
-            "token" if filled == "${{ secrets.GITHUB_TOKEN }}" || filled == "${{ github.token }}" => {}
+            "ref"
+                if expression::template(&filled)
+                    .is_ok_and(|text| ["{tag}", "refs/tags/{tag}", "{revision}"].contains(&text.as_str())) => {}
+            "token" if OWN_TOKEN.contains(&filled.as_str()) => {}
             other => {
                 let help = "a release file checks out the commit of the tag and nothing else";
                 remarks.refuse(key.at, format!("`{other}` of actions/checkout has no place"), help);
@@ -584,8 +619,13 @@ pub(super) fn checkout(step: &Node, scope: &Scope, remarks: &mut Remarks) {
     }
 }
 
-/// What a script prints to `$GITHUB_OUTPUT` or `$GITHUB_ENV`, or by the old `::set-output`.
-pub(super) fn output(scope: &mut Scope, id: &str, value: &str, file: Option<&str>) {
+/// What a script prints to `$GITHUB_OUTPUT` or `$GITHUB_ENV`, or by the old `::set-output`; false when that cannot be read.
+pub(super) fn output(scope: &mut Scope, id: &str, value: &str, file: Option<&str>) -> bool {
+    if matches!(file, Some("$GITHUB_OUTPUT" | "$GITHUB_ENV"))
+        && !value.split("<<").next().is_some_and(|name| name.contains('='))
+    {
+        return false;
+    }
     let set = value.strip_prefix("::set-output name=").and_then(|rest| rest.split_once("::"));
     let outputs = set.or_else(|| value.split_once('=').filter(|_| file == Some("$GITHUB_OUTPUT")));
     if let Some((name, value)) = outputs {
@@ -593,6 +633,7 @@ pub(super) fn output(scope: &mut Scope, id: &str, value: &str, file: Option<&str
     } else if let (Some("$GITHUB_ENV"), Some((name, value))) = (file, value.split_once('=')) {
         scope.env.insert(name.to_owned(), value.to_owned());
     }
+    true
 }
 
 /// One line for each.

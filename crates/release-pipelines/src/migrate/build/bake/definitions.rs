@@ -149,6 +149,13 @@ impl Definitions {
         Ok(names)
     }
 
+    /// Refuses a line of `set` for a target that is not there, as buildx does.
+    pub(super) fn takes(&self, line: &str) -> Result<(), String> {
+        let pattern = line.split(['.', '=']).next().unwrap_or_default();
+        let fits_one = self.targets.keys().any(|name| fits(pattern, name) != Some(false));
+        if fits_one { Ok(()) } else { Err(format!("`{line}` is for no target of bake")) }
+    }
+
     /// A target with what it inherits. `known`: what was resolved before; `None`: it is being resolved.
     pub(super) fn target(
         &self,
@@ -334,21 +341,24 @@ fn rows(matrix: &Value) -> Option<Vec<Vec<(String, Value)>>> {
     Some(rows)
 }
 
+/// Whether a pattern names a target; `None` where it holds more than one `*`.
+fn fits(pattern: &str, name: &str) -> Option<bool> {
+    match pattern.split_once('*') {
+        Some((start, end)) if !end.contains('*') => {
+            Some(name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end))
+        }
+        Some(_) => None,
+        None => (!pattern.contains(['?', '[', '\\'])).then_some(pattern == name),
+    }
+}
+
 /// `PATTERN.ATTRIBUTE[.KEY]=VALUE`, which a call sets (docker/bake-action, `set`; Docker, "Overriding configurations").
 pub(super) fn set(name: &str, target: &mut Target, line: &str, listed: &mut BTreeSet<String>) -> Result<(), String> {
     let unknown = || format!("`{line}` sets what is not read here");
     let (left, value) = line.split_once('=').ok_or_else(unknown)?;
     let (left, adds) = left.strip_suffix('+').map_or((left, false), |left| (left, true));
     let (pattern, attribute) = left.split_once('.').ok_or_else(unknown)?;
-    let fits = match pattern.split_once('*') {
-        Some((start, end)) if !end.contains('*') => {
-            name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
-        }
-        Some(_) => return Err(unknown()),
-        None if pattern.contains(['?', '[', '\\']) => return Err(unknown()),
-        None => pattern == name,
-    };
-    if !fits {
+    if !fits(pattern, name).ok_or_else(unknown)? {
         return Ok(());
     }
     match attribute.split_once('.') {

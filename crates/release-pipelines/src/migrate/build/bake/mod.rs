@@ -95,6 +95,7 @@ impl Reader<'_, '_> {
         let read = self.definitions(at, &call.files).and_then(|(definitions, files)| {
             let (mut targets, mut known) = (Vec::new(), BTreeMap::new());
             let wanted = if call.targets.is_empty() { &["default".to_owned()][..] } else { &call.targets };
+            call.set.iter().try_for_each(|line| definitions.takes(line))?;
             for name in definitions.names(wanted)? {
                 let target = definitions.target(&name, &call.set, &mut known)?;
                 targets.push((name, target));
