@@ -154,8 +154,10 @@ impl Scope {
                 Some(Value::Null) => Some(String::new()),
                 Some(Value::Bool(value)) => Some(value.to_string()),
                 Some(Value::Number(number)) => Some(Evaluation::Number(*number).sema().to_string()),
-                // It may hold expressions, which see no matrix.
-                Some(Value::Text(text)) if text.contains("${{") => {
+                // It may hold expressions, which see no matrix and no `env` (GitHub, "Context availability").
+                Some(Value::Text(text))
+                    if text.contains("${{") && !["matrix", "env"].iter().any(|name| text.contains(name)) =>
+                {
                     Some(Self { matrix: Vec::new(), ..self.clone() }.fill(text))
                 }
                 Some(Value::Text(text)) => Some(text.clone()),
@@ -421,7 +423,7 @@ mod tests {
 
     fn scope() -> Scope {
         let row = Node::parse(
-            "{service: api, n: 8, deep: {name: x}, push: true, list: [1], tag: 'x-${{ github.ref_name }}'}",
+            "{service: api, n: 8, deep: {name: x}, push: true, list: [1], tag: 'x-${{ github.ref_name }}', itself: '${{ matrix.itself }}'}",
         )
         .unwrap();
         let matrix = row.entries().iter().map(|(key, value)| (key.text.clone(), value.clone())).collect();
@@ -444,6 +446,7 @@ mod tests {
             ("${{ github.event_name == 'workflow_dispatch' && inputs.tag || github.ref }}", "refs/tags/\u{e001}"),
             ("${{ github.ref_name || 'dev' }}", "\u{e001}"),
             ("${{ matrix.tag }}", "x-\u{e001}"),
+            ("${{ matrix.itself }}", "${{ matrix.itself }}"),
             ("${{ fromJSON('[1]') }}", "${{ fromJSON('[1]') }}"),
             ("${{ vars.REGION }}", "${{ vars.REGION }}"),
             ("${{ vars.X || matrix.service }}", "${{ vars.X || 'api' }}"),

@@ -27,6 +27,9 @@ pub(super) struct Names {
 /// Sorts the references that a build pushes to; `Err` says which one release-actions cannot write.
 pub(super) fn names(references: &[String]) -> Result<Names, String> {
     let split = |reference: &String| -> Result<(String, String), String> {
+        if reference.contains('"') {
+            return Err(format!("`{}` stands in quotes", shown(reference)));
+        }
         let reference = with_host(reference.trim());
         let slash = reference.rfind('/').unwrap_or(0);
         match reference[slash..].rfind(':') {

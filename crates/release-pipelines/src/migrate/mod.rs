@@ -389,6 +389,16 @@ fn action(step: &Node) -> Option<String> {
     Some(uses.split_once('@').map_or(uses.as_str(), |(name, _)| name).to_ascii_lowercase())
 }
 
+/// What keeps something from every release.
+fn never(condition: &Node) -> &'static str {
+    let text = condition.text().unwrap_or_default();
+    if ["failure()", "cancelled()", ".result"].iter().any(|word| text.contains(word)) {
+        "runs only where something went wrong"
+    } else {
+        "never runs for a tag"
+    }
+}
+
 /// Whether a condition holds for a release, which it must for every one of them or for none.
 fn step_runs(scope: &Scope, condition: &Node) -> Option<bool> {
     let text = condition.text()?;

@@ -4,8 +4,8 @@ use super::build::{Known, OWN_TOKEN, checkout, defaults, environment, guard, out
 use super::expression::{self, REPOSITORY, Scope};
 use super::remark::Remarks;
 use super::shell::{self, Flags};
-use super::step_runs;
 use super::{action as action_name, changelog};
+use super::{never, step_runs};
 use crate::pipeline::Input;
 use crate::repository::normal;
 use crate::yaml::{Node, Position, Text};
@@ -85,11 +85,16 @@ pub(super) fn read(known: &Known<'_>, id: &Text, job: &Node, release: &mut Optio
     }
     for step in job.get("steps").map(Node::items).unwrap_or_default() {
         if let Some((key, value)) = step.entry("if") {
-            if step_runs(&scope, value) == Some(true) {
-                guard(key.at, value, "this step", remarks);
-            } else {
-                let help = "take the condition away";
-                remarks.refuse(key.at, "whether this step runs is known only when the workflow runs", help);
+            match step_runs(&scope, value) {
+                Some(true) => guard(key.at, value, "this step", remarks),
+                Some(false) => {
+                    remarks.note(key.at, format!("this step {}", never(value)), "it is left out");
+                    continue;
+                }
+                None => {
+                    let help = "take the condition away";
+                    remarks.refuse(key.at, "whether this step runs is known only when the workflow runs", help);
+                }
             }
         }
         step_keys(step, &scope, remarks);

@@ -654,6 +654,11 @@ fn what_starts_the_old_workflow_otherwise_is_said() {
         (BUILD, &fork, "12:17: the guard of `push` against forks is left out"),
         (BUILD, &of_step, "10:9: the guard of this step against forks is left out"),
         (RELEASE, &flags("prerelease: false"), "21:23: `prerelease` is decided by the version"),
+        (
+            RELEASE,
+            &format!("{RELEASE}      - {{if: failure(), run: make x}}\n"),
+            "21:10: this step runs only where something went wrong",
+        ),
         (RELEASE, &flags("make_latest: true"), "21:24: which release is the latest is decided by the version"),
     ]);
 }

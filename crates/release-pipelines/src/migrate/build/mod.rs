@@ -15,7 +15,7 @@ use super::image::{self, Names};
 use super::matrix::{self, Row};
 use super::release::Release;
 use super::remark::Remarks;
-use super::{action, step_runs};
+use super::{action, never, step_runs};
 use crate::paths::{bases, paths, reads_ghcr};
 use crate::pipeline::{Input, NOTES, Service};
 use crate::repository::{Repository, normal};
@@ -197,7 +197,7 @@ impl Reader<'_, '_> {
                 "if" => match step_runs(&self.scope, value) {
                     Some(true) => guard(key.at, value, &format!("`{id}`"), self.remarks),
                     Some(false) => {
-                        self.remarks.note(key.at, format!("`{id}` never runs for a tag"), "it is left out");
+                        self.remarks.note(key.at, format!("`{id}` {}", never(value)), "it is left out");
                         return false;
                     }
                     None => self.remarks.refuse(
@@ -226,7 +226,7 @@ impl Reader<'_, '_> {
             match step_runs(&self.scope, value) {
                 Some(true) => guard(key.at, value, "this step", self.remarks),
                 Some(false) => {
-                    self.remarks.note(key.at, "this step never runs for a tag", "it is left out");
+                    self.remarks.note(key.at, format!("this step {}", never(value)), "it is left out");
                     return;
                 }
                 None => {
