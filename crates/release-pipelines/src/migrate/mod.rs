@@ -150,7 +150,7 @@ fn triggers(workflow: &Workflow, remarks: &mut Remarks) -> (Vec<String>, Vec<Str
                 }
             }
             "pull_request" => {
-                remarks.note(event.at, "pull requests start ci-<service>.yml", "they build and push nothing");
+                remarks.note(event.at, "all pull requests start ci-<service>.yml", "they build and push nothing");
             }
             other => {
                 let help =
@@ -219,6 +219,36 @@ fn needs(id: &Text, job: &Node, builders: &BTreeSet<&str>, remarks: &mut Remarks
     }
 }
 
+/// What of a step may push, by what holds for the input `push`.
+fn pushes<'a>(step: &'a Node, holds: &dyn Fn(Option<&Node>) -> Option<bool>) -> Option<&'a Node> {
+    let to_registry = |output: &str| output.contains("type=registry") || output.contains("push=true");
+    if let Some(run) = step.get("run") {
+        let text = run.text()?;
+        let words = text.split_whitespace().collect::<Vec<_>>();
+        let pushes = words.iter().enumerate().any(|(index, word)| {
+            let before = index.checked_sub(1).map_or("", |before| words[before]);
+            match *word {
+                "push" => ["docker", "image"].contains(&before),
+                "bake" => !words.contains(&"--load") && !words.contains(&"--print"),
+                "--push" => true,
+                output => {
+                    output.starts_with("--output=") && to_registry(output)
+                        || ["--output", "-o"].contains(&before) && to_registry(output)
+                }
+            }
+        });
+        return Some(run).filter(|_| pushes);
+    }
+    let name = action(step).filter(|name| build::BUILDERS.contains(&name.as_str()))?;
+    match (step.at_path(&["with", "push"]), step.at_path(&["with", "outputs"])) {
+        (Some(push), _) if holds(Some(push)) != Some(false) => Some(push),
+        (_, Some(outputs)) if outputs.text().is_some_and(|outputs| to_registry(&outputs)) => Some(outputs),
+        // The file may say so.
+        (None, _) if name == "docker/bake-action" => step.get("uses"),
+        _ => None,
+    }
+}
+
 /// A build that a branch or a pull request pushes has no place: the new files push for tags alone.
 fn elsewhere(workflow: &Workflow, id: &Text, job: &Node, scope: &Scope, remarks: &mut Remarks) {
     let events = [("push", workflow.branches()), ("pull_request", vec!["1/merge".to_owned()])];
@@ -231,17 +261,7 @@ fn elsewhere(workflow: &Workflow, id: &Text, job: &Node, scope: &Scope, remarks:
         };
         let runs = job.get("if").is_none() || holds(job.get("if")) != Some(false);
         for step in job.get("steps").map(Node::items).unwrap_or_default() {
-            let pushes = |node: &&Node| {
-                let text = node.text().unwrap_or_default();
-                let words = text.split_whitespace().collect::<Vec<_>>();
-                let by_docker = words.windows(2).any(|pair| matches!(pair, ["docker" | "image", "push"]));
-                by_docker || words.contains(&"--push") || text.contains("push=true") || text.contains("type=registry")
-            };
-            let builds = action(step).is_some_and(|name| build::BUILDERS.contains(&name.as_str()));
-            let with = |key| step.at_path(&["with", key]).filter(|_| builds);
-            let by_input = with("push").filter(|push| holds(Some(push)) != Some(false));
-            let push = by_input.or_else(|| step.get("run").or_else(|| with("outputs")).filter(pushes));
-            let Some(push) = push else { continue };
+            let Some(push) = pushes(step, &holds) else { continue };
             if runs && (step.get("if").is_none() || holds(step.get("if")) != Some(false)) {
                 let help =
                     "the new files push for tags alone: move what a branch publishes to a workflow of its own first";

@@ -284,6 +284,11 @@ impl<'a> Shell<'a> {
         if let Some(word) = list.first().filter(|word| RESERVED.contains(&word.as_str())) {
             return Err(format!("`{word}` is more shell than can be read here"));
         }
+        // `set -a` exports what is assigned from there on.
+        let all = |word: &String| word == "allexport" || word.starts_with('-') && word.contains('a');
+        if list.first().is_some_and(|word| word == "set") && list.iter().any(all) {
+            return Err(format!("`{}` is more shell than can be read here", part.text.trim()));
+        }
         let appends = part.appends.as_deref().map(words).transpose()?.map(|words| words.concat());
         let input = match &part.before {
             None => None,
@@ -449,6 +454,7 @@ mod tests {
             ("V=*; a $V", 2),
             ("a $'b'", 2),
             ("export A=1 B", 2),
+            ("set -eua\nV=1", 2),
             ("cat x | docker login", 2),
             ("echo 'a", 2),
             ("V=1\nif [[ a == b ]]; then\n  V=2\nfi", 3),

@@ -635,8 +635,17 @@ fn what_starts_the_old_workflow_otherwise_is_said() {
     let tags = "    tags: [\"v*\"]\n";
     refuses(&[
         (BUILD, script, "10:14: `api` pushes for `push` of a branch too"),
+        (
+            BUILD,
+            &BUILD.replace("push: ${{ github.ref_type == 'tag' }}", "outputs: type=image,push=true"),
+            "12:20: `api` pushes for `push` of a branch too",
+        ),
         (tags, "    tags: ['v*', 'api/*']\n", "3:11: `api/*` takes tags that hold a `/`"),
     ]);
+    let cached = script.replace("--push", "--cache-from type=registry,ref=x");
+    assert_eq!(migrated(BUILD, &cached).refused, ["1:1: it builds and pushes no image"]);
+    let bake = migrated(BUILD, "      - uses: docker/bake-action@v7\n").refused;
+    assert!(bake.contains(&"10:15: `api` pushes for `push` of a branch too".to_owned()), "{bake:?}");
     let fork = BUILD.replace("github.ref_type", "github.repository == 'a/b' && github.ref_type");
     let of_step = BUILD.replace("      - uses", "      - if: github.repository == 'a/b'\n        uses");
     let flags = |flags: &str| format!("{RELEASE}          {flags}\n");
