@@ -139,7 +139,8 @@ impl Node {
                 let (text, named) = (self.text().unwrap_or_default(), named.text().unwrap_or_default());
                 let same_kind = std::mem::discriminant(own) == std::mem::discriminant(other);
                 let same = text == named && same_kind;
-                (same || !text.eq_ignore_ascii_case(&named)).then_some(same)
+                let is_known = !text.contains("${{") && !named.contains("${{");
+                (is_known && (same || !text.eq_ignore_ascii_case(&named))).then_some(same)
             }
         }
     }

@@ -184,8 +184,9 @@ impl Scope {
 /// The tag by hand, else by the event: what a workflow with a `tag` input writes.
 fn tag_by_hand(source: &str) -> Option<String> {
     let by_hand = "github.event_name == 'workflow_dispatch' &&";
-    let alternatives = source.split("||").map(|part| part.trim().trim_start_matches(by_hand).trim());
+    let alternatives = source.split("||").map(str::trim);
     let inputs = |part: &&str| {
+        let part = part.strip_prefix(by_hand).unwrap_or(part).trim();
         let name = part.strip_prefix("inputs.").or_else(|| part.strip_prefix("github.event.inputs."));
         name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)))
     };

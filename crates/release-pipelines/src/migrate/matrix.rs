@@ -37,6 +37,12 @@ pub(super) fn rows(matrix: &Node) -> Result<Vec<Row>, (Position, String)> {
     }
     let lists = |key| matrix.get(key).map_or(Ok(&[][..]), |list| dynamic(list).map(|()| list.items()));
     for excluded in lists("exclude")? {
+        if excluded.entries().is_empty() {
+            return Err((
+                excluded.at,
+                "what this entry of `exclude` takes out is known only when the workflow runs".into(),
+            ));
+        }
         let mut kept = Vec::new();
         for row in rows {
             if !fits(excluded, |key| row.get(key).map_or(Some(false), |known| known.same(excluded.get(key)?)))? {

@@ -294,7 +294,9 @@ impl<'a> Shell<'a> {
             None => None,
             Some(before) => match words(before)?.as_slice() {
                 [echo, value] if echo == "echo" => Some(value.clone()),
-                [print, form, value] if print == "printf" && form.starts_with("%s") => Some(value.clone()),
+                [print, form, value] if print == "printf" && ["%s", "%s\\n"].contains(&form.as_str()) => {
+                    Some(value.clone())
+                }
                 _ => return Err(format!("`{} |` is more shell than can be read here", before.trim())),
             },
         };
