@@ -109,9 +109,7 @@ pub(crate) const EVENT: [(&str, &str); 4] = [
 /// A value of a release file as a file for branches says it: nobody starts that for a tag, so that the event tells everything.
 pub(crate) fn of_branches(value: &str) -> String {
     let (mut told, mut rest) = (String::new(), value);
-    while let Some((before, after)) = rest.split_once("${{") {
-        let Some(length) = expression_end(after) else { break };
-        let expression = &after[..length];
+    while let Some((before, expression, after)) = split_expression(rest) {
         let whole = EVENT.iter().find(|(_, by_hand)| expression.trim() == *by_hand);
         let expression = match whole {
             Some((event, _)) => format!(" {event} "),
@@ -121,18 +119,20 @@ pub(crate) fn of_branches(value: &str) -> String {
                 .replace("inputs.tag", "''"),
         };
         told.extend([before, "${{", &expression, "}}"]);
-        rest = &after[length + 2..];
+        rest = after;
     }
     told + rest
 }
 
-/// How long an expression is, up to its `}}`, which may stand inside a text.
-pub(crate) fn expression_end(rest: &str) -> Option<usize> {
+/// What stands before the first expression of a text, the expression, and what follows; a `}}` in its quotes does not end it.
+pub(crate) fn split_expression(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("${{")?;
     let mut quoted = false;
-    rest.char_indices().find_map(|(at, c)| {
+    let end = rest.char_indices().find_map(|(at, c)| {
         quoted ^= c == '\'';
         (!quoted && rest[at..].starts_with("}}")).then_some(at)
-    })
+    })?;
+    Some((before, &rest[..end], &rest[end + 2..]))
 }
 
 /// The tags of full versions and pre-releases, and not the moving `v1`.
@@ -176,12 +176,16 @@ impl Pipelines {
             input
         });
         let inputs = inputs.collect::<Vec<_>>();
+        let runner = match service.runner.as_str() {
+            "" => "ubuntu-24.04".to_owned(),
+            label => scalar(&of_branches(label), 4),
+        };
         let service = context! {
             name => scalar(&service.name, 10),
             slug => service.slug(),
             dockerfile => scalar(&service.dockerfile, 10),
             inputs => written(&inputs, 10),
-            runner => if service.runner.is_empty() { "ubuntu-24.04".to_owned() } else { scalar(&of_branches(&service.runner), 4) },
+            runner => runner,
             paths => paths,
             reads_ghcr => service.reads_ghcr,
         };

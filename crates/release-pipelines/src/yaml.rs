@@ -119,18 +119,13 @@ impl Node {
     /// Whether an entry of `include` or `exclude` names this value of a row, wherever both stand. `None` where GitHub may see
     /// it otherwise: a word in another case, a number as a text, a part of an object.
     pub(crate) fn same(&self, named: &Self) -> Option<bool> {
-        let each = |mut pairs: Vec<Option<bool>>| {
-            pairs.sort_by_key(|pair| pair.map_or(1, |same| 2 * u8::from(same)));
-            // One that differs decides, then one that is not known.
-            pairs.first().copied().unwrap_or(Some(true))
-        };
         match (&self.value, &named.value) {
             (Value::List(own), Value::List(named)) if own.len() == named.len() => {
-                each(own.iter().zip(named).map(|(own, named)| own.same(named)).collect())
+                all_same(own.iter().zip(named).map(|(own, named)| own.same(named)))
             }
             (Value::Map(own), Value::Map(named)) => {
                 let of = |(key, named): &(Text, Self)| self.get(&key.text).map_or(Some(false), |own| own.same(named));
-                let named_fit = each(named.iter().map(of).collect());
+                let named_fit = all_same(named.iter().map(of));
                 if own.len() > named.len() && named_fit == Some(true) { None } else { named_fit }
             }
             (Value::Null, Value::Null) => Some(true),
@@ -168,6 +163,11 @@ impl Node {
             None => self.items().iter().filter_map(Self::placed).collect(),
         }
     }
+}
+
+/// Whether all are the same: one that differs decides, then one that is not known.
+fn all_same(pairs: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    pairs.min_by_key(|pair| pair.map_or(1, |same| 2 * u8::from(same))).unwrap_or(Some(true))
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -7,7 +7,7 @@ use github_actions_expressions::context::Context;
 use github_actions_expressions::{Evaluation, Expr, SpannedExpr};
 
 use super::sample;
-use crate::pipeline::{EVENT, expression_end as end};
+use crate::pipeline::{EVENT, split_expression};
 use crate::yaml::{Node, Position, Value};
 
 /// What stands for a value that only the tag or the repository decides. They are characters that no workflow holds, so
@@ -88,12 +88,9 @@ impl Scope {
     /// A text with everything that is known filled in.
     pub(super) fn fill(&self, text: &str) -> String {
         let (mut filled, mut rest) = (String::new(), text);
-        while let Some(start) = rest.find("${{") {
-            filled.push_str(&rest[..start]);
-            let Some(length) = end(&rest[start + 3..]) else { break };
-            let expression = &rest[start + 3..start + 3 + length];
-            filled.push_str(&self.value(expression.trim()));
-            rest = &rest[start + 3 + length + 2..];
+        while let Some((before, expression, after)) = split_expression(rest) {
+            filled.extend([before, &self.value(expression.trim())]);
+            rest = after;
         }
         filled + rest
     }
@@ -295,7 +292,7 @@ pub(super) fn secret(text: &str) -> Result<String, String> {
 /// rest of `github` says what the default branch is.
 pub(super) fn notes(text: &str) -> Result<String, String> {
     let tag = "${{ inputs.tag || github.event.workflow_run.head_branch || github.ref_name }}";
-    marks_as_expressions(&expressions(text, &["vars"])?.replace(TAG, tag))
+    marks_as_expressions(&expressions(text, &["vars", "github.server_url"])?.replace(TAG, tag))
 }
 
 /// The marks as expressions; `Err` with what no expression says.
@@ -314,8 +311,8 @@ fn marks_as_expressions(text: &str) -> Result<String, String> {
 /// what is not `known`, or not the same, there.
 fn expressions(text: &str, known: &[&str]) -> Result<String, String> {
     let (mut written, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once("${{") {
-        let expression = &after[..end(after).unwrap_or(after.len())];
+    let without_end = |rest| str::split_once(rest, "${{").map(|(before, expression)| (before, expression, ""));
+    while let Some((before, expression, after)) = split_expression(rest).or_else(|| without_end(rest)) {
         let source = expression.trim();
         let parsed = Expr::parse(source).map_err(|_| format!("`{source}`"))?;
         // They are for what follows a step (GitHub, "Context availability").
@@ -331,10 +328,7 @@ fn expressions(text: &str, known: &[&str]) -> Result<String, String> {
                 _ => true,
             };
             let by_hand = EVENT.iter().find(|(name, _)| *name == path);
-            if path == "github.server_url" {
-                return None;
-            }
-            if !known.contains(&head) || (!is_same && by_hand.is_none()) {
+            if !(known.contains(&head) || known.contains(&path.as_str())) || (!is_same && by_hand.is_none()) {
                 unknown.get_or_insert_with(|| format!("`{raw}`"));
             }
             let (_, by_hand) = by_hand?;
@@ -344,16 +338,17 @@ fn expressions(text: &str, known: &[&str]) -> Result<String, String> {
             return Err(unknown);
         }
         written.extend([before, "${{ ", &expression_now, " }}"]);
-        rest = after.get(expression.len() + 2..).unwrap_or_default();
+        rest = after;
     }
     Ok(written + rest)
 }
 
 /// The expression that a text is, with nothing before or after it.
 pub(super) fn only(text: &str) -> Option<&str> {
-    let rest = text.trim().strip_prefix("${{")?;
-    let length = end(rest)?;
-    (rest.len() == length + 2).then(|| rest[..length].trim())
+    match split_expression(text.trim())? {
+        ("", expression, "") => Some(expression.trim()),
+        _ => None,
+    }
 }
 
 /// Whether a condition holds for the push of a tag: `None` when that cannot be told. `event`, `reference` and
@@ -361,15 +356,15 @@ pub(super) fn only(text: &str) -> Option<&str> {
 pub(super) fn holds(condition: &str, scope: &Scope, event: &str, reference: &str) -> Option<bool> {
     let source = condition.trim();
     let source = source.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).map_or(source, str::trim);
-    let mut source = unguarded(source);
-    if reference.starts_with("refs/tags/") {
+    let (mut source, is_tag) = (unguarded(source), reference.starts_with("refs/tags/"));
+    if is_tag {
         // No tag is in there, whatever the branch is called.
         let default = "format('refs/heads/{0}', github.event.repository.default_branch)";
         source = source.replace(default, "'refs/heads/'");
     }
     let source = &source;
     let expression = Expr::parse(source).ok()?;
-    let kind = if reference.starts_with("refs/tags/") { "tag" } else { "branch" };
+    let kind = if is_tag { "tag" } else { "branch" };
     let name = reference.splitn(3, '/').last().unwrap_or_default();
     let filled = rewritten(source, &expression, |context, _| {
         let known = match context.as_pattern()?.to_ascii_lowercase().as_str() {
@@ -453,7 +448,7 @@ mod tests {
             ("${{ vars.X || matrix.service }}", "${{ vars.X || 'api' }}"),
             ("${{ matrix.list }}", "${{ matrix.list }}"),
             ("${{ '}}' }}x", "}}x"),
-            ("${{ broken", "${{ broken"),
+            ("a ${{ broken", "a ${{ broken"),
             ("${{ a b }}", "${{ a b }}"),
             // It is not known whether it holds, so nothing is filled in that would make it seem so.
             ("${{ contains(github.ref_name, '-') }}", "${{ contains(github.ref_name, '-') }}"),

@@ -4,7 +4,7 @@ use super::expression::{self, REVISION, Scope, TAG, VERSION, template};
 
 /// Stands for the tag `latest` of releases that are no pre-releases, as docker/metadata-action sets it by itself.
 pub(super) const LATEST: char = '\u{e006}';
-/// Whether the tag is no pre-release is known to an expression.
+/// A name for releases that are no pre-releases, as an expression that asks the tag.
 fn latest_input(name: &str) -> String {
     format!("${{{{ !contains(inputs.tag || github.ref_name, '-') && '{name}' || '' }}}}")
 }
@@ -189,7 +189,7 @@ pub(super) fn metadata(
     };
     let default =
         ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"].map(str::to_owned);
-    // The line of the highest priority, the first of several, decides on `latest`: what it adds, and how high it is.
+    // The line of the highest priority, the first of several, decides on `latest` and on the version: what it adds, how high it is, its tag.
     let (mut found, mut automatic) = (Vec::new(), (None, i32::MIN, None));
     for line in if tags.is_empty() { &default[..] } else { tags } {
         let attributes = attributes(line);

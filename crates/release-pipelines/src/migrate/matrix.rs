@@ -45,7 +45,7 @@ pub(super) fn rows(matrix: &Node) -> Result<Vec<Row>, (Position, String)> {
         }
         let mut kept = Vec::new();
         for row in rows {
-            if !fits(excluded, |key| row.get(key).map_or(Some(false), |known| known.same(excluded.get(key)?)))? {
+            if !fits(excluded, &row, false)? {
                 kept.push(row);
             }
         }
@@ -56,7 +56,7 @@ pub(super) fn rows(matrix: &Node) -> Result<Vec<Row>, (Position, String)> {
         dynamic(included)?;
         let mut added = false;
         for (row, original) in rows.iter_mut().zip(&original) {
-            if fits(included, |key| original.get(key).map_or(Some(true), |known| known.same(included.get(key)?)))? {
+            if fits(included, original, true)? {
                 added = true;
                 included.entries().iter().for_each(|(key, value)| row.set(&key.text, value));
             }
@@ -70,11 +70,11 @@ pub(super) fn rows(matrix: &Node) -> Result<Vec<Row>, (Position, String)> {
     Ok(rows)
 }
 
-/// Whether every entry of an `include` or `exclude` fits, by what `is_same` says of its key.
-fn fits(entry: &Node, is_same: impl Fn(&str) -> Option<bool>) -> Result<bool, (Position, String)> {
+/// Whether an entry of `include` or `exclude` fits a row; `without`: whether a key does that the row does not have.
+fn fits(entry: &Node, row: &Row, without: bool) -> Result<bool, (Position, String)> {
     let mut all = true;
     for (key, value) in entry.entries() {
-        let Some(same) = is_same(&key.text) else {
+        let Some(same) = row.get(&key.text).map_or(Some(without), |known| known.same(value)) else {
             let message = format!("whether `{}` is that of a row is not certain: write it as the row has it", key.text);
             return Err((value.at, message));
         };

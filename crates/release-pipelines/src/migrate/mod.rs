@@ -232,8 +232,7 @@ fn pushes<'a>(step: &'a Node, holds: &dyn Fn(Option<&Node>) -> Option<bool>) -> 
                 "bake" => !words.contains(&"--load") && !words.contains(&"--print"),
                 "--push" => true,
                 output => {
-                    output.starts_with("--output=") && to_registry(output)
-                        || ["--output", "-o"].contains(&before) && to_registry(output)
+                    (output.starts_with("--output=") || ["--output", "-o"].contains(&before)) && to_registry(output)
                 }
             }
         });

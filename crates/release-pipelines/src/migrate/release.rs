@@ -390,27 +390,22 @@ impl Made<'_> {
     }
 
     fn prerelease(&mut self, at: Position, filled: &str) {
-        if filled.contains("${{") && (filled.contains("contains(") || filled.contains("startsWith(")) {
+        let by_tag = filled.contains("${{") && (filled.contains("contains(") || filled.contains("startsWith("));
+        if by_tag || filled == "false" {
             self.remarks.note(at, "`prerelease` is decided by the version", "`v1.2.3-rc.1` is one, `v1.2.3` is not");
         } else {
-            if filled == "false" {
-                self.remarks.note(
-                    at,
-                    "`prerelease` is decided by the version",
-                    "`v1.2.3-rc.1` is one, `v1.2.3` is not",
-                );
-            }
             self.flag("prerelease", at, filled, "false");
         }
     }
 
     fn latest(&mut self, at: Position, filled: &str) {
-        if !["legacy", "auto"].contains(&filled) {
-            if filled == "true" {
+        match filled {
+            "legacy" | "auto" => {}
+            "true" => {
                 let help = "the highest full release by version is the latest, and no pre-release is";
                 self.remarks.note(at, "which release is the latest is decided by the version", help);
             }
-            self.flag("make-latest", at, filled, "true");
+            other => self.flag("make-latest", at, other, "true"),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::expression::{OWNER, REPOSITORY, REVISION, Scope, TAG, VERSION};
-use crate::pipeline::expression_end;
+use crate::pipeline::split_expression;
 use crate::yaml::{Node, Position};
 
 /// One command of a script.
@@ -108,9 +108,7 @@ pub(super) fn commands(script: &Node, scope: &Scope) -> Result<Vec<Command>, (Po
 /// Puts a mark in place of each expression that is left, so that the shell's rules do not read it.
 fn hide(text: &str, expressions: &mut Vec<String>) -> String {
     let (mut hidden, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once("${{") {
-        let Some(length) = expression_end(after) else { break };
-        let (expression, after) = (&after[..length], &after[length + 2..]);
+    while let Some((before, expression, after)) = split_expression(rest) {
         hidden.push_str(before);
         hidden.extend(["\u{e010}", &expressions.len().to_string(), "\u{e011}"]);
         expressions.push(format!("${{{{{expression}}}}}"));
@@ -365,8 +363,9 @@ impl<'a> Shell<'a> {
                 out.push_str(&self.variable(&after[..length])?);
                 rest = &after[length..];
             }
-            let value = hide(&out[start..], &mut Vec::new());
-            if split && value.contains(|c: char| c.is_whitespace() || "*?[".contains(c)) {
+            // The spaces of an expression are its own.
+            let value = || hide(&out[start..], &mut Vec::new());
+            if split && value().contains(|c: char| c.is_whitespace() || "*?[".contains(c)) {
                 return Err(format!("`{}` without quotes is more than one word", word.replace(QUOTED, "$")));
             }
         }
